@@ -1,1 +1,6 @@
+//! `tradeops`: a scriptable operations runtime. Typed primitives in Rust, workflows in Rhai.
+//!
+//! Floors, each calling only downwards: [`cli`] - [`script`] - [`api`] - [`gate`] - the domains -
+//! [`run`]. `docs/architecture.md` says why.
 
+pub mod run;
