@@ -99,7 +99,7 @@ mod tests {
     fn a_stopped_wait_returns_long_before_the_work_does() {
         let cx = Cx::detached().within(Duration::from_millis(30));
         let began = Instant::now();
-        let answer = cx.wait(tokio::time::sleep(Duration::from_secs(30)));
+        let answer = cx.wait(async { tokio::time::sleep(Duration::from_secs(30)).await });
         assert_eq!(answer, Err(Stop::Deadline));
         assert!(began.elapsed() < Duration::from_secs(5));
     }
