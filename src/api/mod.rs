@@ -15,7 +15,9 @@ pub use branch::{Branch, enter, with_branch};
 pub use call::Call;
 pub use dispatch::{SiteTable, register};
 pub use failure::{Failure, Kind};
-pub use primitive::{Answer, Arg, Args, Namespace, Param, Primitive, Ty, option, param};
+pub use primitive::{
+    Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
+};
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
 /// Every namespace, in alphabetical order.
