@@ -1,0 +1,227 @@
+#!/usr/bin/env bash
+# The stack: `stack.sh up|down|env|ps`; see the usage below. What it makes carries the label
+# `com.tradeops.stack`, and only that it removes.
+set -euo pipefail
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+usage() {
+    cat >&2 <<'END'
+usage: stack.sh up   [--prefix P] [--offset N] [--services "a b"] [--extras] [--interval D] [--wait S]
+       stack.sh down [--prefix P] [--wipe]
+       stack.sh env  [--prefix P]
+       stack.sh ps   [--prefix P]
+       stack.sh heal [--prefix P] SERVICE
+  --prefix P      stands before every name: another stack beside the first (`t-`)
+  --offset N      is added to every port (default 20000, and then what it was the last time)
+  --services ...  only these, and what they depend on
+  --extras        the OTLP collector and the Pushgateway, too
+  --interval D    between health checks (default 2s)
+  --wait S        seconds until all must be ready (default 180)
+  --wipe          volumes and bind-mounted data, too
+  heal            starts a fresh container of one service (ends a crash loop)
+END
+    exit 64
+}
+
+command=${1:-}
+[[ $# -gt 0 ]] || usage
+shift
+prefix='' offset='' interval='' wait_s=180 wipe=false
+services=() profiles=()
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --prefix) prefix=${2?} && shift ;;
+        --offset) offset=${2?} && shift ;;
+        --services) read -ra services <<<"${2?}" && shift ;;
+        --interval) interval=${2?} && shift ;;
+        --wait) wait_s=${2?} && shift ;;
+        --extras) profiles=(--profile extras) ;;
+        --wipe) wipe=true ;;
+        -*) usage ;;
+        *) services+=("$1") ;;
+    esac
+    shift
+done
+[[ -z $prefix || $prefix =~ ^[a-z0-9][a-z0-9-]*-$ ]] || die "a prefix is lower case and ends in a dash: $prefix"
+
+name=${prefix%-}
+name=${name:-demo}
+home=$state_dir/$name
+env_file=$home/.env
+compose_file=$stack_dir/docker-compose.yml
+label=com.tradeops.stack=$name
+data_network=${prefix}ai-trading-system_trading-data
+
+compose() { docker compose --env-file "$env_file" --file "$compose_file" "${profiles[@]}" "$@"; }
+
+# A value of the last `up`.
+kept() { [[ ! -f $env_file ]] || sed -n "s/^$1=//p" "$env_file"; }
+
+# NAME=default of every published port, as the compose file has them.
+default_ports() { grep -oE '\$\{[A-Z0-9_]+_PORT:-[0-9]+\}' "$compose_file" | sed -E 's/^..(.*):-(.*).$/\1=\2/' | sort -u; }
+
+random() { head -c "$1" /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
+
+secrets() {
+    printf 'DB_USER=trading_user\nDB_NAME=trading\nGRAFANA_USER=operator\n'
+    printf '%s\n' "DB_PASSWORD=$(random 24)" "REDIS_PASSWORD=$(random 24)" "SECRET_KEY=$(random 32)" \
+        "JWT_SECRET=$(random 32)" "VAULT_TOKEN=$(random 24)" "POLYGON_API_KEY=$(random 16)" "GRAFANA_PASSWORD=$(random 16)"
+}
+
+# Other stacks get a subnet of their own, out of 10.214.0.0/16, by their name.
+subnet() {
+    [[ -n $prefix ]] || { echo 172.24.0.0/16 && return; }
+    local hash
+    hash=$(cksum <<<"$prefix")
+    echo "10.214.$((${hash%% *} % 256)).0/24"
+}
+
+write_env() {
+    local line cpus
+    offset=${offset:-$(kept TRADEOPS_OFFSET)}
+    offset=${offset:-20000}
+    interval=${interval:-$(kept HEALTH_INTERVAL)}
+    cpus=$(nproc)
+    umask 077
+    mkdir -p "$home"
+    [[ -f $home/secrets.env ]] || secrets | write_file "$home/secrets.env" 600
+    {
+        echo "# Written by stack.sh; the secrets are kept in secrets.env."
+        cat "$home/secrets.env" "$state_dir/images.env"
+        cat <<END
+TRADEOPS_STACK=$name
+TRADEOPS_PREFIX=$prefix
+TRADEOPS_OFFSET=$offset
+TRADEOPS_STATE=$state_dir
+TRADEOPS_SUBNET=$(subnet)
+TRADEOPS_BIND_ROOT=$home/mnt
+TRADEOPS_INSTALL_ROOT=$home/app
+TRADEOPS_TARGETS=$home/targets
+HEALTH_INTERVAL=${interval:-2s}
+API_CPUS=$((cpus < 4 ? cpus : 4))
+END
+        while IFS='=' read -r line port; do echo "$line=$((port + offset))"; done < <(default_ports)
+    } | write_file "$env_file" 600
+}
+
+# The containers of this stack, one a line: service, state, status.
+containers() {
+    docker ps --all --filter "label=$label" --format '{{.Label "com.docker.compose.service"}} {{.State}} {{.Status}}'
+}
+
+refuse_foreign() {
+    local owner
+    for owner in $(docker ps --all --filter "label=$label" --format '{{.Label "com.tradeops.state"}}' | sort -u); do
+        [[ $owner == "$state_dir" ]] || die "the stack '$name' belongs to another checkout, whose state is in $owner; take it down there, use another --prefix, or set TRADEOPS_STACK_STATE to that folder"
+    done
+}
+
+prepare_folders() {
+    local file service
+    umask 022
+    mkdir -p "$home"/app/{logs,config} "$home/targets" \
+        "$home"/mnt/fastdrive/trading/{questdb,weaviate,pulsar/standalone,loki,models/ollama,traefik,export,grafana/csv} \
+        "$home"/mnt/bulkdata/trading/minio
+    # The container's nobody reads the targets: way to them must be open, the secrets beside are not.
+    chmod 755 "$home" "$home/targets"
+    for file in "$stack_dir"/prometheus/targets/*.yml; do
+        service=$(basename "$file" .yml)
+        if [[ ${#services[@]} -eq 0 || " ${services[*]} " == *" $service "* ]]; then
+            write_file "$home/targets/$service.yml" <"$file"
+        fi
+    done
+}
+
+complain() { # SERVICE
+    local container=${prefix}trading-$1
+    printf -- '--- %s: last probe\n' "$1" >&2
+    docker inspect --format '{{with .State.Health}}{{range .Log}}{{.ExitCode}} {{.Output}}{{end}}{{end}}' "$container" | tail -n 3 >&2 || true
+    printf -- '--- %s: last log lines\n' "$1" >&2
+    docker logs --tail 15 "$container" >&2 || true
+}
+
+# Wait until every container is healthy (the one-shot: done), saying who gets ready; name the others when time is over.
+wait_ready() {
+    local end=$((SECONDS + wait_s)) service state status ready='' waiting failed
+    while :; do
+        waiting=() failed=()
+        while read -r service state status; do
+            case $service:$state:$status in
+                *'(healthy)'* | migrations:exited:'Exited (0)'*)
+                    [[ " $ready " == *" $service "* ]] || { ready+=" $service" && say "ready: $service"; }
+                    ;;
+                *:exited:* | *:dead:*) failed+=("$service") ;;
+                *) waiting+=("$service") ;;
+            esac
+        done < <(containers)
+        if [[ ${#failed[@]} -eq 0 && ${#waiting[@]} -eq 0 ]]; then return; fi
+        if [[ ${#failed[@]} -gt 0 || $SECONDS -ge $end ]]; then
+            for service in "${failed[@]}" "${waiting[@]}"; do complain "$service"; done
+            die "not ready after $SECONDS s: ${failed[*]} ${waiting[*]}"
+        fi
+        sleep 0.3
+    done
+}
+
+up() {
+    "$stack_dir/setup.sh"
+    refuse_foreign
+    write_env
+    prepare_folders
+    docker network inspect "$data_network" >/dev/null 2>&1 ||
+        docker network create --label "$label" "$data_network" >/dev/null
+    say "starting '$name' (prefix '$prefix', port offset $offset)"
+    local status=0
+    timeout "$wait_s" docker compose --progress quiet --env-file "$env_file" --file "$compose_file" \
+        "${profiles[@]}" up --detach "${services[@]}" >&2 || status=$?
+    if [[ $status -ne 0 ]]; then
+        wait_s=0
+        wait_ready
+        die "docker compose up failed ($status)"
+    fi
+    wait_ready
+    "$stack_dir/seed.sh" "$prefix" "$(kept QUESTDB_PORT)"
+    say "the stack '$name' is ready after $SECONDS s ($(containers | wc -l) containers)"
+}
+
+down() {
+    local list
+    mapfile -t list < <(docker ps --all --quiet --filter "label=$label")
+    if [[ ${#list[@]} -gt 0 ]]; then
+        say "removing ${#list[@]} containers of '$name'"
+        docker stop --time 10 "${list[@]}" >/dev/null
+        docker rm --force "${list[@]}" >/dev/null
+    fi
+    mapfile -t list < <(docker network ls --quiet --filter "label=$label")
+    [[ ${#list[@]} -eq 0 ]] || docker network rm "${list[@]}" >/dev/null
+    [[ $wipe == true ]] || return 0
+    mapfile -t list < <(docker volume ls --quiet --filter "label=$label")
+    [[ ${#list[@]} -eq 0 ]] || docker volume rm "${list[@]}" >/dev/null
+    say "wiping ${home#"$root_dir"/}"
+    rm -rf "${home:?}"/{mnt,app,targets}
+}
+
+print_env() {
+    [[ -f $env_file ]] || die "there is no stack '$name': stack.sh up makes one"
+    cat <<END
+export TRADEOPS_COMPOSE_FILE=$compose_file
+export TRADEOPS_ENV_FILE=$env_file
+export COMPOSE_PROJECT_NAME=${prefix}ai-trading-system
+END
+    # No secrets here: they are in the file that TRADEOPS_ENV_FILE names.
+    grep -E '^(TRADEOPS_[A-Z]+|[A-Z0-9_]+_PORT|[A-Z0-9_]+_IMAGE|DB_USER|DB_NAME|GRAFANA_USER)=' "$env_file" | sed 's/^/export /'
+}
+
+case $command in
+    up) up ;;
+    down) down ;;
+    env) print_env ;;
+    ps) containers | sort | column -t -l 3 ;;
+    heal)
+        [[ ${#services[@]} -eq 1 ]] || usage
+        rm -f "$home/app/logs/.crash"
+        compose --progress quiet up --detach --no-deps --force-recreate "${services[0]}" >&2
+        ;;
+    *) usage ;;
+esac
