@@ -16,7 +16,7 @@ usage: stack.sh up   [--prefix P] [--offset N] [--services "a b"] [--extras] [--
   --offset N      is added to every port (default 20000, and then what it was the last time)
   --services ...  only these, and what they depend on
   --extras        the OTLP collector and the Pushgateway, too
-  --interval D    between health checks (default 2s)
+  --interval D    between health checks (default 5s: one costs the engine 50 ms of processor)
   --wait S        seconds until all must be ready (default 180)
   --wipe          volumes and bind-mounted data, too
   heal            starts a fresh container of one service (ends a crash loop)
@@ -94,15 +94,24 @@ TRADEOPS_STACK=$name
 TRADEOPS_PREFIX=$prefix
 TRADEOPS_OFFSET=$offset
 TRADEOPS_STATE=$state_dir
+TRADEOPS_SERVICES=${services[*]}
 TRADEOPS_SUBNET=$(subnet)
 TRADEOPS_BIND_ROOT=$home/mnt
 TRADEOPS_INSTALL_ROOT=$home/app
 TRADEOPS_TARGETS=$home/targets
-HEALTH_INTERVAL=${interval:-2s}
+HEALTH_INTERVAL=${interval:-5s}
 API_CPUS=$((cpus < 4 ? cpus : 4))
 END
         while IFS='=' read -r line port; do echo "$line=$((port + offset))"; done < <(default_ports)
     } | write_file "$env_file" 600
+}
+
+# All of what an `up` would start: when it is what the last one started, there is nothing to do.
+wanted() { fingerprint "$env_file" "$compose_file" "${services[*]} ${profiles[*]}"; }
+
+nothing_to_do() {
+    [[ -f $home/up && $(<"$home/up") == "$(wanted) $(containers | wc -l)" ]] || return 1
+    ! containers | grep -vE ' running .*\(healthy\)| exited Exited \(0\)' >/dev/null
 }
 
 # The containers of this stack, one a line: service, state, status.
@@ -164,15 +173,10 @@ wait_ready() {
     done
 }
 
-up() {
-    "$stack_dir/setup.sh"
-    refuse_foreign
-    write_env
-    prepare_folders
-    docker network inspect "$data_network" >/dev/null 2>&1 ||
-        docker network create --label "$label" "$data_network" >/dev/null
-    say "starting '$name' (prefix '$prefix', port offset $offset)"
+start() {
     local status=0
+    say "starting '$name' (prefix '$prefix', port offset $offset)"
+    rm -f "$home/up"
     timeout "$wait_s" docker compose --progress quiet --env-file "$env_file" --file "$compose_file" \
         "${profiles[@]}" up --detach "${services[@]}" >&2 || status=$?
     if [[ $status -ne 0 ]]; then
@@ -181,6 +185,17 @@ up() {
         die "docker compose up failed ($status)"
     fi
     wait_ready
+    echo "$(wanted) $(containers | wc -l)" >"$home/up"
+}
+
+up() {
+    "$stack_dir/setup.sh"
+    refuse_foreign
+    write_env
+    prepare_folders
+    docker network inspect "$data_network" >/dev/null 2>&1 ||
+        docker network create --label "$label" "$data_network" >/dev/null
+    nothing_to_do || start
     "$stack_dir/seed.sh" "$prefix" "$(kept QUESTDB_PORT)"
     say "the stack '$name' is ready after $SECONDS s ($(containers | wc -l) containers)"
 }
@@ -195,6 +210,7 @@ down() {
     fi
     mapfile -t list < <(docker network ls --quiet --filter "label=$label")
     [[ ${#list[@]} -eq 0 ]] || docker network rm "${list[@]}" >/dev/null
+    rm -f "$home/up"
     [[ $wipe == true ]] || return 0
     mapfile -t list < <(docker volume ls --quiet --filter "label=$label")
     [[ ${#list[@]} -eq 0 ]] || docker volume rm "${list[@]}" >/dev/null

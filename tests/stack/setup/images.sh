@@ -10,7 +10,8 @@ suite=bookworm
 images=$stack_dir/images
 mkdir -p "$state_dir"
 
-present() { docker image inspect "$1" >/dev/null 2>&1; }
+known=$'\n'$(docker image ls --format '{{.Repository}}:{{.Tag}}')$'\n'
+present() { [[ $known == *$'\n'"$1"$'\n'* ]]; }
 
 build() { # NAME DIR [docker build arguments...]
     local name=$1 dir=$2

@@ -45,12 +45,19 @@ struct Scoped<T> {
 
 impl<T: Copy> Scoped<T> {
     fn new(value: T, request: &Request) -> Option<Self> {
-        Some(Self { value, paths: request.query_all("path").map(str::to_owned).collect() })
+        Some(Self {
+            value,
+            paths: request.query_all("path").map(str::to_owned).collect(),
+        })
     }
 
     fn at(scoped: Option<&Self>, path: &str) -> Option<T> {
         let scoped = scoped?;
-        let applies = scoped.paths.is_empty() || scoped.paths.iter().any(|start| path.starts_with(start.as_str()));
+        let applies = scoped.paths.is_empty()
+            || scoped
+                .paths
+                .iter()
+                .any(|start| path.starts_with(start.as_str()));
         applies.then_some(scoped.value)
     }
 }
@@ -58,7 +65,7 @@ impl<T: Copy> Scoped<T> {
 #[derive(Debug)]
 pub(crate) struct Control {
     conduct: Mutex<Conduct>,
-    /// Rises with every reset: what waits or floods for an older one stops.
+    /// Rises with every reset: a request that hangs since an older one is let go.
     era: AtomicU64,
     /// Jobs that were accepted over HTTP, so that a test can see that none was.
     pub(crate) jobs: AtomicU64,
@@ -67,7 +74,12 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn new(log: Arc<Log>) -> Self {
-        Self { conduct: Mutex::default(), era: AtomicU64::new(0), jobs: AtomicU64::new(0), log }
+        Self {
+            conduct: Mutex::default(),
+            era: AtomicU64::new(0),
+            jobs: AtomicU64::new(0),
+            log,
+        }
     }
 
     fn conduct(&self) -> MutexGuard<'_, Conduct> {
@@ -88,12 +100,18 @@ impl Control {
             std::thread::sleep(Duration::from_millis(ms));
         }
         let status = Scoped::at(conduct.status.as_ref(), path)?;
-        Some(Response::json(status, &json!({"detail": "told to fail by the control port"})))
+        Some(Response::json(
+            status,
+            &json!({"detail": "told to fail by the control port"}),
+        ))
     }
 
     /// Seconds that simulated traffic waits, too.
     pub(crate) fn extra_latency(&self) -> f64 {
-        self.conduct().slow.as_ref().map_or(0.0, |slow| slow.value as f64 / 1000.0)
+        self.conduct()
+            .slow
+            .as_ref()
+            .map_or(0.0, |slow| slow.value as f64 / 1000.0)
     }
 
     pub(crate) fn forced_status(&self, path: &str) -> Option<u16> {
@@ -111,12 +129,18 @@ impl Control {
 
     /// Left by `/crash` for the process that the engine starts next: code and how many exits are still due.
     fn crash_note() -> PathBuf {
-        PathBuf::from(std::env::var("STANDIN_CRASH_NOTE").unwrap_or_else(|_| "/standin-crash".to_owned()))
+        PathBuf::from(
+            std::env::var("STANDIN_CRASH_NOTE").unwrap_or_else(|_| "/standin-crash".to_owned()),
+        )
     }
 
     pub(crate) fn resume_crash_loop(&self) {
-        let Ok(note) = std::fs::read_to_string(Self::crash_note()) else { return };
-        let mut numbers = note.split_whitespace().filter_map(|word| word.parse::<i32>().ok());
+        let Ok(note) = std::fs::read_to_string(Self::crash_note()) else {
+            return;
+        };
+        let mut numbers = note
+            .split_whitespace()
+            .filter_map(|word| word.parse::<i32>().ok());
         if let (Some(code), Some(times)) = (numbers.next(), numbers.next()) {
             self.crash(code, times);
         }
@@ -124,22 +148,29 @@ impl Control {
 
     fn crash(&self, code: i32, times: i32) {
         let note = Self::crash_note();
-        let kept = if times > 0 { std::fs::write(&note, format!("{code} {}", times - 1)) } else { std::fs::remove_file(&note) };
-        self.log.error("fatal: told to crash", &[("exit_code", &code.to_string())]);
+        let kept = if times > 0 {
+            std::fs::write(&note, format!("{code} {}", times - 1))
+        } else {
+            std::fs::remove_file(&note)
+        };
+        self.log
+            .error("fatal: told to crash", &[("exit_code", &code.to_string())]);
         if let Err(error) = kept {
-            self.log.error("the crash will not repeat", &[("cause", &error.to_string())]);
+            self.log.error(
+                "the crash will not repeat",
+                &[("cause", &error.to_string())],
+            );
         }
         std::process::exit(code);
     }
 
     fn flood(self: &Arc<Self>, rate: u64, seconds: u64) {
-        let era = self.era.fetch_add(1, Ordering::Relaxed) + 1;
         self.conduct().flood = rate;
         let control = Arc::clone(self);
         std::thread::spawn(move || {
             let start = Instant::now();
             let mut written = 0;
-            while start.elapsed().as_secs() < seconds && control.era.load(Ordering::Relaxed) == era {
+            while start.elapsed().as_secs() < seconds && control.conduct().flood == rate {
                 let due = (start.elapsed().as_secs_f64() * rate as f64) as u64;
                 for line in written..due {
                     control.log.info("flood", &[("line", &line.to_string())]);
@@ -147,7 +178,10 @@ impl Control {
                 written = due;
                 std::thread::sleep(Duration::from_millis(20));
             }
-            control.conduct().flood = 0;
+            let mut conduct = control.conduct();
+            if conduct.flood == rate {
+                conduct.flood = 0;
+            }
         });
     }
 
@@ -171,7 +205,12 @@ pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>) -> Handler
     Arc::new(move |request| {
         match request.path.as_str() {
             "/" => {}
-            "/slow" => control.conduct().slow = Scoped::new(u64::try_from(request.number("ms", 1000)).unwrap_or(0), request),
+            "/slow" => {
+                control.conduct().slow = Scoped::new(
+                    u64::try_from(request.number("ms", 1000)).unwrap_or(0),
+                    request,
+                )
+            }
             "/500" => control.conduct().status = Scoped::new(500, request),
             "/status" => {
                 let code = u16::try_from(request.number("code", 500)).unwrap_or(500);
@@ -179,7 +218,8 @@ pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>) -> Handler
             }
             "/hang" => control.conduct().hang = Scoped::new((), request),
             "/notready" => {
-                let mut reasons: Vec<String> = request.query_all("reason").map(str::to_owned).collect();
+                let mut reasons: Vec<String> =
+                    request.query_all("reason").map(str::to_owned).collect();
                 if reasons.is_empty() {
                     reasons.push("told_by_control_port".to_owned());
                 }
@@ -188,7 +228,10 @@ pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>) -> Handler
             "/unhealthy200" => control.conduct().unhealthy = true,
             "/crash" => {
                 let narrow = |value: i64| i32::try_from(value).unwrap_or(1);
-                let (code, times) = (narrow(request.number("code", 1)), narrow(request.number("times", 1000)));
+                let (code, times) = (
+                    narrow(request.number("code", 1)),
+                    narrow(request.number("times", 1000)),
+                );
                 let control = Arc::clone(&control);
                 std::thread::spawn(move || {
                     std::thread::sleep(Duration::from_millis(50));
@@ -196,17 +239,26 @@ pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>) -> Handler
                 });
             }
             "/flood" => {
-                let number = |name, default| u64::try_from(request.number(name, default)).unwrap_or(0);
-                control.flood(number("rate", 1000).min(100_000), number("seconds", 60).min(600));
+                let number =
+                    |name, default| u64::try_from(request.number(name, default)).unwrap_or(0);
+                control.flood(
+                    number("rate", 1000).min(100_000),
+                    number("seconds", 60).min(600),
+                );
             }
             "/errors" => {
                 for number in 1..=request.number("n", 1).min(100_000) {
-                    control.log.error("told to log an error", &[("number", &number.to_string())]);
+                    control
+                        .log
+                        .error("told to log an error", &[("number", &number.to_string())]);
                 }
             }
             "/shed" => metrics.add(
                 "app_requests_shed_total",
-                &format!(r#"service="{}",reason="concurrency_limit""#, control.log.service),
+                &format!(
+                    r#"service="{}",reason="concurrency_limit""#,
+                    control.log.service
+                ),
                 request.number("n", 1) as f64,
             ),
             "/reset" => {
@@ -214,7 +266,12 @@ pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>) -> Handler
                 control.era.fetch_add(1, Ordering::Relaxed);
                 let _ = std::fs::remove_file(Control::crash_note());
             }
-            _ => return Response::json(404, &json!({"error": "unknown conduct", "path": request.path})),
+            _ => {
+                return Response::json(
+                    404,
+                    &json!({"error": "unknown conduct", "path": request.path}),
+                );
+            }
         }
         Response::json(200, &control.state())
     })

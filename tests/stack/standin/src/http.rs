@@ -30,20 +30,32 @@ impl Request {
     }
 
     pub(crate) fn query_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn number(&self, name: &str, default: i64) -> i64 {
-        self.query(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+        self.query(name)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
     }
 
     /// Method for routing: HEAD is GET without the body.
     pub(crate) fn verb(&self) -> &str {
-        if self.method == "HEAD" { "GET" } else { &self.method }
+        if self.method == "HEAD" {
+            "GET"
+        } else {
+            &self.method
+        }
     }
 }
 
@@ -58,7 +70,12 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("Content-Type", kind.to_owned())], body: body.into(), dropped: false }
+        Self {
+            status,
+            headers: vec![("Content-Type", kind.to_owned())],
+            body: body.into(),
+            dropped: false,
+        }
     }
 
     pub(crate) fn json(status: u16, body: &Value) -> Self {
@@ -83,7 +100,10 @@ impl Response {
     }
 
     pub(crate) fn closed() -> Self {
-        Self { dropped: true, ..Self::text(200, "") }
+        Self {
+            dropped: true,
+            ..Self::text(200, "")
+        }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
@@ -95,15 +115,26 @@ impl Response {
 pub(crate) type Handler = Arc<dyn Fn(&Request) -> Response + Send + Sync>;
 
 /// The product's handler as the control port wants it: slow, failing, hanging; and measured.
-pub(crate) fn misbehaving(control: &Arc<Control>, metrics: &Arc<Metrics>, handler: Handler) -> Handler {
+pub(crate) fn misbehaving(
+    control: &Arc<Control>,
+    metrics: &Arc<Metrics>,
+    handler: Handler,
+) -> Handler {
     let (control, metrics) = (Arc::clone(control), Arc::clone(metrics));
     Arc::new(move |request| {
         let start = Instant::now();
         let inflight = metrics.enter();
-        let response = control.before(&request.path).unwrap_or_else(|| handler(request));
+        let response = control
+            .before(&request.path)
+            .unwrap_or_else(|| handler(request));
         drop(inflight);
-        if response.status != 404 {
-            metrics.observe(&request.method, &request.path, response.status, start.elapsed().as_secs_f64());
+        if response.status != 404 && !response.dropped {
+            metrics.observe(
+                &request.method,
+                &request.path,
+                response.status,
+                start.elapsed().as_secs_f64(),
+            );
         }
         response
     })
@@ -111,7 +142,9 @@ pub(crate) fn misbehaving(control: &Arc<Control>, metrics: &Arc<Metrics>, handle
 
 pub(crate) fn listen(port: u16, handler: Handler) -> io::Result<()> {
     let listener = TcpListener::bind(("0.0.0.0", port))?;
-    std::thread::Builder::new().stack_size(256 * 1024).spawn(move || accept(&listener, &handler))?;
+    std::thread::Builder::new()
+        .stack_size(256 * 1024)
+        .spawn(move || accept(&listener, &handler))?;
     Ok(())
 }
 
@@ -128,10 +161,12 @@ fn accept(listener: &TcpListener, handler: &Handler) {
         }
         open.fetch_add(1, Ordering::Relaxed);
         let (handler, counted) = (Arc::clone(handler), Arc::clone(&open));
-        let thread = std::thread::Builder::new().stack_size(256 * 1024).spawn(move || {
-            let _ = converse(&stream, &handler);
-            counted.fetch_sub(1, Ordering::Relaxed);
-        });
+        let thread = std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                let _ = converse(&stream, &handler);
+                counted.fetch_sub(1, Ordering::Relaxed);
+            });
         if thread.is_err() {
             open.fetch_sub(1, Ordering::Relaxed);
         }
@@ -163,11 +198,16 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<(Reques
         return Ok(None);
     }
     let mut words = line.split_whitespace();
-    let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next()) else {
+    let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next())
+    else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let (method, path, version) = (method.to_owned(), text::percent_decode(path), version.to_owned());
+    let (method, path, version) = (
+        method.to_owned(),
+        text::percent_decode(path),
+        version.to_owned(),
+    );
     let query = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -183,22 +223,45 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<(Reques
         if lines.read_line(&mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let mut request = Request { method, path, query, headers, body: Vec::new() };
-    let length: usize = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+    let mut request = Request {
+        method,
+        path,
+        query,
+        headers,
+        body: Vec::new(),
+    };
+    let length: usize = request
+        .header("content-length")
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(0);
     if length > BODY_LIMIT || request.header("transfer-encoding").is_some() {
         return Err(io::ErrorKind::InvalidData.into());
     }
     request.body = vec![0; length];
     reader.read_exact(&mut request.body)?;
-    let wish = request.header("connection").unwrap_or("").to_ascii_lowercase();
-    let keep = if version == "HTTP/1.0" { wish == "keep-alive" } else { wish != "close" };
+    let wish = request
+        .header("connection")
+        .unwrap_or("")
+        .to_ascii_lowercase();
+    let keep = if version == "HTTP/1.0" {
+        wish == "keep-alive"
+    } else {
+        wish != "close"
+    };
     Ok(Some((request, keep)))
 }
 
-fn write_response(mut stream: &TcpStream, response: &Response, head_only: bool, keep: bool) -> io::Result<()> {
+fn write_response(
+    mut stream: &TcpStream,
+    response: &Response,
+    head_only: bool,
+    keep: bool,
+) -> io::Result<()> {
     let reason = match response.status {
         200 => "OK",
         204 => "No Content",
@@ -219,7 +282,11 @@ fn write_response(mut stream: &TcpStream, response: &Response, head_only: bool, 
     if response.status != 204 {
         bytes.push_str(&format!("Content-Length: {}\r\n", response.body.len()));
     }
-    bytes.push_str(if keep { "\r\n" } else { "Connection: close\r\n\r\n" });
+    bytes.push_str(if keep {
+        "\r\n"
+    } else {
+        "Connection: close\r\n\r\n"
+    });
     let mut bytes = bytes.into_bytes();
     if !head_only && response.status != 204 {
         bytes.extend_from_slice(&response.body);

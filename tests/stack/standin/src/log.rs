@@ -28,7 +28,10 @@ impl Log {
 
     fn line(&self, level: &str, message: &str, fields: &[(&str, &str)]) {
         let mut line = Map::new();
-        line.insert("timestamp".into(), text::rfc3339(text::unix_micros()).into());
+        line.insert(
+            "timestamp".into(),
+            text::rfc3339(text::unix_micros()).into(),
+        );
         line.insert("level".into(), level.into());
         line.insert("service".into(), self.service.into());
         line.insert("message".into(), message.into());

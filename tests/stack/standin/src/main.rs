@@ -22,7 +22,12 @@ const CONTROL_PORT: u16 = 9999;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match args
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["probe", url] => probe(url, None),
         ["probe", url, expected] => probe(url, Some(expected)),
         [name] => serve(name),
@@ -40,10 +45,15 @@ fn probe(url: &str, expected: Option<&str>) -> ExitCode {
         None => client::get(url, &[], Duration::from_secs(4)).and_then(|answer| {
             let body = answer.text();
             match (answer.status, expected) {
-                (400.., _) => Err(format!("status {}: {}", answer.status, text::head(&body, 200))),
-                (_, Some(expected)) if !body.contains(expected) => {
-                    Err(format!("no {expected:?} in the answer: {}", text::head(&body, 200)))
-                }
+                (400.., _) => Err(format!(
+                    "status {}: {}",
+                    answer.status,
+                    text::head(&body, 200)
+                )),
+                (_, Some(expected)) if !body.contains(expected) => Err(format!(
+                    "no {expected:?} in the answer: {}",
+                    text::head(&body, 200)
+                )),
                 _ => Ok(text::head(&body, 200)),
             }
         }),
@@ -62,7 +72,10 @@ fn probe(url: &str, expected: Option<&str>) -> ExitCode {
 
 fn serve(name: &str) -> ExitCode {
     let Some(known) = product::NAMES.iter().find(|known| **known == name) else {
-        text::stderr(&format!("unknown service `{name}`; one of: {}", product::NAMES.join(", ")));
+        text::stderr(&format!(
+            "unknown service `{name}`; one of: {}",
+            product::NAMES.join(", ")
+        ));
         return ExitCode::from(64);
     };
     // As process 1 of a container it gets no default action for a signal, so it must ask for one.
@@ -87,7 +100,10 @@ fn serve(name: &str) -> ExitCode {
         text::stderr(&format!("cannot listen: {error}"));
         return ExitCode::FAILURE;
     }
-    log.info(&format!("{known} started"), &[("ports", &format!("{:?}", product.ports))]);
+    log.info(
+        &format!("{known} started"),
+        &[("ports", &format!("{:?}", product.ports))],
+    );
 
     let signal = signals.forever().next().unwrap_or(SIGTERM);
     log.info("stopping", &[("signal", &signal.to_string())]);

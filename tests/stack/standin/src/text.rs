@@ -13,11 +13,17 @@ pub(crate) fn stderr(line: &str) {
 }
 
 pub(crate) fn head(text: &str, limit: usize) -> String {
-    text.chars().take(limit).collect::<String>().trim_end().to_owned()
+    text.chars()
+        .take(limit)
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
 }
 
 pub(crate) fn unix_micros() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
@@ -27,7 +33,10 @@ pub(crate) fn unix_seconds() -> f64 {
 
 /// `2024-05-01T12:00:00.000000Z`.
 pub(crate) fn rfc3339(micros: i64) -> String {
-    let (days, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
+    let (days, rest) = (
+        micros.div_euclid(86_400_000_000),
+        micros.rem_euclid(86_400_000_000),
+    );
     let seconds = rest / 1_000_000;
     format!(
         "{}T{:02}:{:02}:{:02}.{:06}Z",
@@ -44,11 +53,16 @@ pub(crate) fn date(days: i64) -> String {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02}")
 }
@@ -57,7 +71,8 @@ pub(crate) fn date(days: i64) -> String {
 pub(crate) fn parse_date(text: &str) -> Option<i64> {
     let mut parts = text.get(..10)?.split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    let (year, month, day): (i64, i64, i64) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+    let (year, month, day): (i64, i64, i64) =
+        (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
@@ -74,9 +89,16 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     bytes
         .chunks(3)
         .flat_map(|chunk| {
-            let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+            let group = chunk
+                .iter()
+                .fold(0_u32, |group, byte| group << 8 | u32::from(*byte))
+                << (8 * (3 - chunk.len()));
             (0..4).map(move |place| {
-                if place > chunk.len() { '=' } else { char::from(DIGITS[(group >> (18 - 6 * place) & 63) as usize]) }
+                if place > chunk.len() {
+                    '='
+                } else {
+                    char::from(DIGITS[(group >> (18 - 6 * place) & 63) as usize])
+                }
             })
         })
         .collect()
@@ -89,7 +111,9 @@ pub(crate) fn percent_decode(text: &str) -> String {
         rest = tail;
         match (first, tail) {
             (b'+', _) => bytes.push(b' '),
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+            (b'%', [high, low, after @ ..])
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
                 let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or(0) as u8;
                 bytes.push(digit(high) << 4 | digit(low));
                 rest = after;
@@ -103,7 +127,9 @@ pub(crate) fn percent_decode(text: &str) -> String {
 pub(crate) fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -115,7 +141,9 @@ pub(crate) struct Chance(u64);
 
 impl Chance {
     pub(crate) fn new(seed: &str) -> Self {
-        let seed = seed.bytes().fold(unix_micros() as u64, |seed, byte| seed.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte));
+        let seed = seed.bytes().fold(unix_micros() as u64, |seed, byte| {
+            seed.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)
+        });
         Self(seed | 1)
     }
 
@@ -144,7 +172,12 @@ mod tests {
 
     #[test]
     fn dates_go_both_ways() {
-        for (days, text) in [(0, "1970-01-01"), (11_016, "2000-02-29"), (19_844, "2024-05-01"), (-1, "1969-12-31")] {
+        for (days, text) in [
+            (0, "1970-01-01"),
+            (11_016, "2000-02-29"),
+            (19_844, "2024-05-01"),
+            (-1, "1969-12-31"),
+        ] {
             assert_eq!(date(days), text);
             assert_eq!(parse_date(text), Some(days));
         }
@@ -154,7 +187,13 @@ mod tests {
 
     #[test]
     fn base64_pads() {
-        for (plain, coded) in [("", ""), ("a", "YQ=="), ("ab", "YWI="), ("abc", "YWJj"), ("user:pass", "dXNlcjpwYXNz")] {
+        for (plain, coded) in [
+            ("", ""),
+            ("a", "YQ=="),
+            ("ab", "YWI="),
+            ("abc", "YWJj"),
+            ("user:pass", "dXNlcjpwYXNz"),
+        ] {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
     }

@@ -44,18 +44,38 @@ fn ping() -> Result<String, String> {
 }
 
 pub(super) fn redis(command: &str) -> Result<String, String> {
-    let address = format!("{}:{}", env("REDIS_HOST", "redis"), env("REDIS_PORT", "6379"));
-    client::redis(&address, &env("REDIS_PASSWORD", ""), command, Duration::from_secs(1))
+    let address = format!(
+        "{}:{}",
+        env("REDIS_HOST", "redis"),
+        env("REDIS_PORT", "6379")
+    );
+    client::redis(
+        &address,
+        &env("REDIS_PASSWORD", ""),
+        command,
+        Duration::from_secs(1),
+    )
 }
 
 /// The rows of a QuestDB query.
 pub(super) fn questdb(sql: &str) -> Result<Vec<Vec<Value>>, String> {
-    let url = format!("{}/exec?query={}", env("QUESTDB_HTTP_URL", "http://questdb:9000"), text::percent_encode(sql));
+    let url = format!(
+        "{}/exec?query={}",
+        env("QUESTDB_HTTP_URL", "http://questdb:9000"),
+        text::percent_encode(sql)
+    );
     let answer = client::get(&url, &[], Duration::from_secs(10))?;
-    let body: Value = serde_json::from_slice(&answer.body).map_err(|error| format!("not JSON: {error}"))?;
+    let body: Value =
+        serde_json::from_slice(&answer.body).map_err(|error| format!("not JSON: {error}"))?;
     if let Some(error) = body["error"].as_str() {
         return Err(error.to_owned());
     }
-    let rows = body["dataset"].as_array().map(Vec::as_slice).unwrap_or_default();
-    Ok(rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect())
+    let rows = body["dataset"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    Ok(rows
+        .iter()
+        .map(|row| row.as_array().cloned().unwrap_or_default())
+        .collect())
 }

@@ -37,17 +37,23 @@ pub(super) fn answer(app: &App, request: &Request) -> Response {
         ("GET", ["coverage", "summary"]) => Ok(Response::json(200, &summary())),
         ("POST", ["coverage", "equities", "export"]) => export(app),
         // The real one fails here, always.
-        ("POST", ["coverage", "options", "export"]) => Err(failure(500, "name 'underlying_list' is not defined")),
+        ("POST", ["coverage", "options", "export"]) => {
+            Err(failure(500, "name 'underlying_list' is not defined"))
+        }
         ("POST", ["coverage", "equities", "remediate"]) => Ok(remediate(request)),
         ("POST", ["market-data", "options-chain", symbol]) => options_chain(app, request, symbol),
         ("POST", ["market-data", "historical", symbol]) => historical(app, request, symbol),
         ("POST", ["market-data", "quote", symbol]) => quote(symbol),
         ("POST", ["news", "backfill"]) => news_backfill(app, request),
         ("POST", ["backfill", "options"]) => Ok(backfill_options(app, request)),
-        ("POST", ["social", "backfill"] | ["backfill", "news" | "social"]) => never_run(app, request),
+        ("POST", ["social", "backfill"] | ["backfill", "news" | "social"]) => {
+            never_run(app, request)
+        }
         // Changes state by GET: no `read` may reach these.
         ("GET", ["backfill", "news" | "social", "run"]) => never_run(app, request),
-        ("POST", ["backfill", "run"] | ["backfill", "equities" | "options", "run"]) => Ok(accepted(app, path, Map::new())),
+        ("POST", ["backfill", "run"] | ["backfill", "equities" | "options", "run"]) => {
+            Ok(accepted(app, path, Map::new()))
+        }
         _ => Err(Response::not_found()),
     };
     answer.unwrap_or_else(|refusal| refusal)
@@ -108,7 +114,11 @@ fn streams(app: &App) -> Value {
 }
 
 fn extended(app: &App) -> Value {
-    let status = if app.redis.alive() && app.control.not_ready().is_none() { "healthy" } else { "degraded" };
+    let status = if app.redis.alive() && app.control.not_ready().is_none() {
+        "healthy"
+    } else {
+        "degraded"
+    };
     json!({
         "status": status,
         "ingestion_pipelines": streams(app),
@@ -140,7 +150,10 @@ fn options_coverage(request: &Request) -> Answer {
 }
 
 fn day_of(timestamp: &Value) -> Value {
-    timestamp.as_str().and_then(|text| text.get(..10)).map_or(Value::Null, Value::from)
+    timestamp
+        .as_str()
+        .and_then(|text| text.get(..10))
+        .map_or(Value::Null, Value::from)
 }
 
 struct Span {
@@ -151,25 +164,44 @@ struct Span {
 }
 
 fn spans() -> Result<Vec<Span>, Response> {
-    let rows = query("SELECT symbol, min(timestamp), max(timestamp) FROM market_data GROUP BY symbol ORDER BY symbol")?;
+    let rows = query(
+        "SELECT symbol, min(timestamp), max(timestamp) FROM market_data GROUP BY symbol ORDER BY symbol",
+    )?;
     let span = |row: &Vec<Value>| {
-        let [name, first, last] = row.as_slice() else { return None };
+        let [name, first, last] = row.as_slice() else {
+            return None;
+        };
         let (first, last) = (first.as_str()?.get(..10)?, last.as_str()?.get(..10)?);
         let days = text::parse_date(last)? - text::parse_date(first)?;
-        Some(Span { symbol: name.as_str()?.to_owned(), first: first.to_owned(), last: last.to_owned(), years: days as f64 / 365.25 })
+        Some(Span {
+            symbol: name.as_str()?.to_owned(),
+            first: first.to_owned(),
+            last: last.to_owned(),
+            years: days as f64 / 365.25,
+        })
     };
     Ok(rows.iter().filter_map(span).collect())
 }
 
 fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 fn equities_coverage(request: &Request) -> Answer {
-    let min_years: f64 = request.query("min_years").and_then(|value| value.parse().ok()).unwrap_or(19.5);
+    let min_years: f64 = request
+        .query("min_years")
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(19.5);
     // On a database error the real one still answers 200, with a note.
     let Ok(spans) = spans() else {
-        return Ok(Response::json(200, &json!({"overall": {"rows": 0}, "note": "coverage query failed"})));
+        return Ok(Response::json(
+            200,
+            &json!({"overall": {"rows": 0}, "note": "coverage query failed"}),
+        ));
     };
     let meet = spans.iter().filter(|span| span.years >= min_years).count();
     let mut body = json!({
@@ -204,14 +236,20 @@ fn equities_full(request: &Request) -> Answer {
 }
 
 fn dataset_coverage(table: &str) -> Answer {
-    let row = first_row(&format!("SELECT count(), count_distinct(symbol), min(ts), max(ts) FROM {table}"), 4)?;
+    let row = first_row(
+        &format!("SELECT count(), count_distinct(symbol), min(ts), max(ts) FROM {table}"),
+        4,
+    )?;
     let body = json!({"rows": row[0], "symbols": row[1], "first_day": day_of(&row[2]), "last_day": day_of(&row[3])});
     Ok(Response::json(200, &body))
 }
 
 /// Failures appear as zeros, as in the original.
 fn summary() -> Value {
-    let part = |table: &str, time: &str| match first_row(&format!("SELECT count(), min({time}), max({time}) FROM {table}"), 3) {
+    let part = |table: &str, time: &str| match first_row(
+        &format!("SELECT count(), min({time}), max({time}) FROM {table}"),
+        3,
+    ) {
         Ok(row) => json!({"rows": row[0], "first": row[1], "last": row[2]}),
         Err(_) => json!({"rows": 0, "first": null, "last": null}),
     };
@@ -227,13 +265,24 @@ fn export(app: &App) -> Answer {
     let folder = env("OPTIONS_COVERAGE_OUTPUT_DIR", "/app/export/grafana-csv");
     let path = format!("{folder}/equities_coverage.json");
     let stamp = text::date(today()).replace('-', "");
-    let items: Value = spans.iter().map(|span| json!({"symbol": span.symbol, "first": span.first, "last": span.last})).collect();
-    let report = json!({"generated_at": text::rfc3339(text::unix_micros()), "items": items}).to_string();
-    for file in [path.clone(), format!("{folder}/equities_coverage_{stamp}.json")] {
-        std::fs::write(&file, &report).map_err(|error| failure(500, &format!("{file}: {error}")))?;
+    let items: Value = spans
+        .iter()
+        .map(|span| json!({"symbol": span.symbol, "first": span.first, "last": span.last}))
+        .collect();
+    let report =
+        json!({"generated_at": text::rfc3339(text::unix_micros()), "items": items}).to_string();
+    for file in [
+        path.clone(),
+        format!("{folder}/equities_coverage_{stamp}.json"),
+    ] {
+        std::fs::write(&file, &report)
+            .map_err(|error| failure(500, &format!("{file}: {error}")))?;
     }
     app.control.jobs.fetch_add(1, Ordering::Relaxed);
-    Ok(Response::json(200, &json!({"status": "success", "path": path, "symbols": spans.len()})))
+    Ok(Response::json(
+        200,
+        &json!({"status": "success", "path": path, "symbols": spans.len()}),
+    ))
 }
 
 fn remediate(request: &Request) -> Response {
@@ -251,24 +300,35 @@ fn options_chain(app: &App, request: &Request, name: &str) -> Answer {
     if !enabled("ENABLE_OPTIONS_INGEST") {
         return Err(failure(403, "options ingest is disabled"));
     }
-    let start = day(request.query("start").ok_or_else(|| failure(400, "start is required"))?)?;
+    let start = day(request
+        .query("start")
+        .ok_or_else(|| failure(400, "start is required"))?)?;
     // A bad `end` is a server error in the original.
-    let end = request.query("end").map_or(Ok(today()), |end| day(end).map_err(|_| failure(500, "invalid end")))?;
+    let end = request.query("end").map_or(Ok(today()), |end| {
+        day(end).map_err(|_| failure(500, "invalid end"))
+    })?;
     let days = (end - start + 1).clamp(0, 3700);
-    let contracts = request.number("max_contracts", 1000).clamp(1, 10_000).min(20);
+    let contracts = request
+        .number("max_contracts", 1000)
+        .clamp(1, 10_000)
+        .min(20);
     let bars = days * contracts;
     if bars > 0 {
         query(&format!(
             "INSERT INTO options_data (underlying, option_symbol, timestamp, bid, ask, last, volume, open_interest, expiry, strike, option_type, source, open, high, low, close) \
-             SELECT '{name}', concat('O:{name}', lpad(x % {contracts}, 8, '0')), timestamp_sequence('{}T00:00:00.000000Z', {}L), \
-             1.0, 1.1, 1.05, 10, 100, to_timestamp('{}', 'yyyy-MM-dd'), 100.0 + x % {contracts}, 'call', 'standin', 1.0, 1.2, 0.9, 1.05 FROM long_sequence({bars})",
+             SELECT '{name}', concat('O:{name}C', x % {contracts}), timestamp_sequence('{}T00:00:00.000000Z', {}L), \
+             1.0, 1.1, 1.05, 10, 100, cast(to_timestamp('{}', 'yyyy-MM-dd') AS DATE), 100.0 + x % {contracts}, 'call', 'standin', 1.0, 1.2, 0.9, 1.05 FROM long_sequence({bars})",
             text::date(start),
             86_400_000_000 / contracts,
             text::date(end + 30),
         ))?;
     }
     app.control.jobs.fetch_add(1, Ordering::Relaxed);
-    let expiry = |key: &str, offset: i64| request.query(key).map_or_else(|| text::date(today() + offset), str::to_owned);
+    let expiry = |key: &str, offset: i64| {
+        request
+            .query(key)
+            .map_or_else(|| text::date(today() + offset), str::to_owned)
+    };
     let body = json!({
         "status": "success", "underlying": name, "contracts": contracts, "bars": bars, "enabled": true,
         "start": text::date(start), "end": text::date(end),
@@ -280,15 +340,21 @@ fn options_chain(app: &App, request: &Request, name: &str) -> Answer {
 fn historical(app: &App, request: &Request, name: &str) -> Answer {
     let name = symbol(name)?;
     let end = request.query("end").map_or(Ok(today()), day)?;
-    let start = request.query("start").map_or(Ok(end - 365), day)?.max(end - 25 * 365);
+    let start = request
+        .query("start")
+        .map_or(Ok(end - 365), day)?
+        .max(end - 25 * 365);
     let days = (end - start + 1).max(0);
     // Weekends have no bars: day 0 was a Thursday.
-    let bars: Vec<String> = (start..=end).filter(|day| !matches!((day + 3).rem_euclid(7), 5 | 6)).map(text::date).collect();
+    let bars: Vec<String> = (start..=end)
+        .filter(|day| !matches!((day + 3).rem_euclid(7), 5 | 6))
+        .map(text::date)
+        .collect();
     if enabled("ENABLE_QUESTDB_HIST_PERSIST") && days > 0 {
         query(&format!(
             "INSERT INTO market_data (symbol, timestamp, open, high, low, close, volume, source) \
              SELECT '{name}', ts, 100.0, 101.0, 99.0, 100.5, 1000, 'standin' FROM \
-             (SELECT timestamp_sequence('{}T00:00:00.000000Z', 86400000000L) ts FROM long_sequence({days})) WHERE day_of_week(ts) < 6",
+             (SELECT dateadd('d', cast(x - 1 AS INT), cast('{}T00:00:00.000000Z' AS TIMESTAMP)) ts FROM long_sequence({days})) WHERE day_of_week(ts) < 6",
             text::date(start)
         ))?;
     }
@@ -306,19 +372,34 @@ fn quote(name: &str) -> Answer {
         "symbol": symbol(name)?, "timestamp": text::rfc3339(text::unix_micros()),
         "open": 100.0, "high": 101.0, "low": 99.0, "close": 100.5, "volume": 1000, "source": "standin",
     });
-    Ok(Response::json(200, &json!({"data": data, "validation": {"valid": true, "issues": [], "details": {}}})))
+    Ok(Response::json(
+        200,
+        &json!({"data": data, "validation": {"valid": true, "issues": [], "details": {}}}),
+    ))
 }
 
 fn news_backfill(app: &App, request: &Request) -> Answer {
-    let order: Value = serde_json::from_slice(&request.body).map_err(|error| failure(422, &error.to_string()))?;
-    let symbols: Vec<String> =
-        order["symbols"].as_array().into_iter().flatten().filter_map(Value::as_str).map(symbol).collect::<Result<_, _>>()?;
-    let (start, end) = (day(order["start"].as_str().unwrap_or(""))?, day(order["end"].as_str().unwrap_or(""))?);
+    let order: Value =
+        serde_json::from_slice(&request.body).map_err(|error| failure(422, &error.to_string()))?;
+    let symbols: Vec<String> = order["symbols"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(symbol)
+        .collect::<Result<_, _>>()?;
+    let (start, end) = (
+        day(order["start"].as_str().unwrap_or(""))?,
+        day(order["end"].as_str().unwrap_or(""))?,
+    );
     if start > end {
         return Err(failure(400, "start is after end"));
     }
     let batch_days = order["batch_days"].as_i64().unwrap_or(14).clamp(1, 365);
-    let per_batch = order["max_articles_per_batch"].as_i64().unwrap_or(80).clamp(1, 1000);
+    let per_batch = order["max_articles_per_batch"]
+        .as_i64()
+        .unwrap_or(80)
+        .clamp(1, 1000);
     let windows = (end - start) / batch_days + 1;
     let each = windows * per_batch;
     for name in &symbols {
@@ -343,10 +424,18 @@ fn backfill_options(app: &App, request: &Request) -> Response {
     if !enabled("ENABLE_OPTIONS_INGEST") {
         return failure(403, "options ingest is disabled");
     }
-    let underlyings: Vec<&str> = request.query("underlyings").unwrap_or("").split(',').filter(|name| !name.is_empty()).collect();
+    let underlyings: Vec<&str> = request
+        .query("underlyings")
+        .unwrap_or("")
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .collect();
     let mut more = Map::new();
     more.insert("underlyings".to_owned(), json!(underlyings));
-    more.insert("dry_run".to_owned(), json!(request.query("dry_run") == Some("true")));
+    more.insert(
+        "dry_run".to_owned(),
+        json!(request.query("dry_run") == Some("true")),
+    );
     accepted(app, "backfill/options", more)
 }
 
@@ -357,19 +446,35 @@ fn never_run(app: &App, request: &Request) -> Answer {
     if !(1..=24).contains(&batch_hours) {
         return Err(failure(400, "batch_hours must be between 1 and 24"));
     }
-    let dates = order["start"].as_str().and_then(text::parse_date).zip(order["end"].as_str().and_then(text::parse_date));
+    let dates = order["start"]
+        .as_str()
+        .and_then(text::parse_date)
+        .zip(order["end"].as_str().and_then(text::parse_date));
     let mut more = Map::new();
-    more.insert("symbols_scheduled".to_owned(), json!(order["symbols"].as_array().map_or(0, Vec::len)));
-    more.insert("hours_total".to_owned(), json!(dates.map_or(24, |(start, end)| (end - start + 1).max(1) * 24)));
+    more.insert(
+        "symbols_scheduled".to_owned(),
+        json!(order["symbols"].as_array().map_or(0, Vec::len)),
+    );
+    more.insert(
+        "hours_total".to_owned(),
+        json!(dates.map_or(24, |(start, end)| (end - start + 1).max(1) * 24)),
+    );
     more.insert("batch_hours".to_owned(), json!(batch_hours));
     let response = accepted(app, &request.path, more);
-    app.control.log.error("background job failed: no running event loop", &[("path", &request.path)]);
+    app.control.log.error(
+        "background job failed: no running event loop",
+        &[("path", &request.path)],
+    );
     Ok(response)
 }
 
 fn accepted(app: &App, what: &str, more: Map<String, Value>) -> Response {
     app.control.jobs.fetch_add(1, Ordering::Relaxed);
-    let job = format!("{}-{}", what.trim_matches('/').replace('/', "-"), text::unix_micros() / 1_000_000);
+    let job = format!(
+        "{}-{}",
+        what.trim_matches('/').replace('/', "-"),
+        text::unix_micros() / 1_000_000
+    );
     app.control.log.info("job accepted", &[("job_id", &job)]);
     let mut body = Map::new();
     body.insert("status".to_owned(), "accepted".into());

@@ -44,7 +44,11 @@ pub(crate) struct Product {
 
 impl Product {
     fn new(ports: &[u16], metrics: Arc<Metrics>, handler: Handler) -> Self {
-        Self { ports: ports.to_vec(), handler, metrics }
+        Self {
+            ports: ports.to_vec(),
+            handler,
+            metrics,
+        }
     }
 }
 
@@ -53,17 +57,22 @@ pub(crate) fn start(name: &'static str, control: &Arc<Control>) -> Product {
     match name {
         "loki" => loki::start(control),
         "grafana" => grafana::start(control),
-        "api" | "ml" | "data-ingestion" | "signal-generator" | "execution" | "risk-monitor" | "strategy-engine" | "backtesting" => {
-            app::start(name, control)
-        }
+        "api" | "ml" | "data-ingestion" | "signal-generator" | "execution" | "risk-monitor"
+        | "strategy-engine" | "backtesting" => app::start(name, control),
         _ => platform::start(name, control),
     }
 }
 
 /// Something in the data folder, so that a wipe has something to wipe.
 fn leave_data(name: &str) {
-    let Ok(folder) = std::env::var("STANDIN_DATA") else { return };
-    let file = Path::new(&folder).join(if name == "traefik" { "acme.json" } else { "standin.dat" });
+    let Ok(folder) = std::env::var("STANDIN_DATA") else {
+        return;
+    };
+    let file = Path::new(&folder).join(if name == "traefik" {
+        "acme.json"
+    } else {
+        "standin.dat"
+    });
     if !file.exists() {
         let _ = std::fs::write(file, vec![b'.'; 64 * 1024]);
     }

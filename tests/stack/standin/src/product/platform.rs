@@ -14,7 +14,12 @@ use crate::text;
 
 pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
     let metrics = Metrics::new(name);
-    metrics.gauge("process_start_time_seconds", "Start of the process", "", text::unix_seconds());
+    metrics.gauge(
+        "process_start_time_seconds",
+        "Start of the process",
+        "",
+        text::unix_seconds(),
+    );
     let ports: &[u16] = match name {
         "weaviate" => &[8080, 2112],
         "minio" => &[9000, 9001],
@@ -40,13 +45,20 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
 }
 
 fn ok(sick: bool, body: &str) -> Response {
-    if sick { Response::text(503, "not ready\n") } else { Response::text(200, body) }
+    if sick {
+        Response::text(503, "not ready\n")
+    } else {
+        Response::text(200, body)
+    }
 }
 
 fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Response {
     let found = match (name, request.verb(), request.path.as_str()) {
         ("weaviate", "GET", "/v1/.well-known/ready" | "/v1/.well-known/live") => Some(ok(sick, "")),
-        ("weaviate", "GET", "/v1/meta") => Some(Response::json(200, &json!({"hostname": "http://[::]:8080", "version": "1.33.0", "modules": {}}))),
+        ("weaviate", "GET", "/v1/meta") => Some(Response::json(
+            200,
+            &json!({"hostname": "http://[::]:8080", "version": "1.33.0", "modules": {}}),
+        )),
         ("weaviate", "GET", "/v1/nodes") => Some(Response::json(
             200,
             &json!({"nodes": [{
@@ -55,12 +67,27 @@ fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Respo
             }]}),
         )),
         ("weaviate", "GET", "/v1/schema") => {
-            let classes = ["NewsArticle", "SocialSentiment", "OptionContract", "EquityBar"];
-            let classes: serde_json::Value = classes.iter().map(|class| json!({"class": class})).collect();
+            let classes = [
+                "NewsArticle",
+                "SocialSentiment",
+                "OptionContract",
+                "EquityBar",
+            ];
+            let classes: serde_json::Value = classes
+                .iter()
+                .map(|class| json!({"class": class}))
+                .collect();
             Some(Response::json(200, &json!({ "classes": classes })))
         }
-        ("minio", "GET", "/minio/health/live" | "/minio/health/ready" | "/minio/health/cluster") => Some(ok(sick, "")),
-        ("minio", "GET", "/") => Some(Response::html(200, "<!doctype html><title>MinIO Console</title>")),
+        (
+            "minio",
+            "GET",
+            "/minio/health/live" | "/minio/health/ready" | "/minio/health/cluster",
+        ) => Some(ok(sick, "")),
+        ("minio", "GET", "/") => Some(Response::html(
+            200,
+            "<!doctype html><title>MinIO Console</title>",
+        )),
         ("minio", "GET", "/minio/v2/metrics/cluster") => Some(Response::page(metrics.page())),
         ("traefik", "GET", "/ping") => Some(ok(sick, "OK")),
         ("traefik", "GET", "/api/overview") => Some(Response::json(
@@ -72,12 +99,18 @@ fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Respo
             &json!({"routers": {"api@docker": {"status": "enabled", "rule": "Host(`localhost`)"}}, "services": {"api@docker": {"status": "enabled"}}}),
         )),
         ("pulsar", "GET", "/admin/v2/brokers/health") => Some(ok(sick, "ok")),
-        ("pulsar", "GET", "/admin/v2/clusters") => Some(Response::json(200, &json!(["standalone"]))),
-        ("pulsar", "GET", "/admin/v2/tenants") => Some(Response::json(200, &json!(["public", "trading"]))),
+        ("pulsar", "GET", "/admin/v2/clusters") => {
+            Some(Response::json(200, &json!(["standalone"])))
+        }
+        ("pulsar", "GET", "/admin/v2/tenants") => {
+            Some(Response::json(200, &json!(["public", "trading"])))
+        }
         ("cadvisor", "GET", "/healthz") => Some(ok(sick, "ok")),
         ("promtail", "GET", "/ready") => Some(ok(sick, "Ready\n")),
         ("ollama", "GET", "/") => Some(ok(sick, "Ollama is running")),
-        ("ollama", "GET", "/api/version") => Some(Response::json(200, &json!({"version": "0.3.12"}))),
+        ("ollama", "GET", "/api/version") => {
+            Some(Response::json(200, &json!({"version": "0.3.12"})))
+        }
         ("ollama", "GET", "/api/tags") => {
             let model = json!({"name": "llama3.1:8b", "model": "llama3.1:8b", "size": 4_661_224_676_u64, "digest": "standin"});
             Some(Response::json(200, &json!({ "models": [model] })))
@@ -86,10 +119,12 @@ fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Respo
             measure_redis(metrics);
             Some(Response::page(metrics.page()))
         }
-        ("otel-collector", "POST", "/v1/traces" | "/v1/metrics" | "/v1/logs") => Some(Response::json(200, &json!({}))),
-        ("otel-collector", _, "/v1/traces" | "/v1/metrics" | "/v1/logs") => {
-            Some(Response::text(405, "405 method not allowed, supported: [POST]").with("Allow", "POST"))
+        ("otel-collector", "POST", "/v1/traces" | "/v1/metrics" | "/v1/logs") => {
+            Some(Response::json(200, &json!({})))
         }
+        ("otel-collector", _, "/v1/traces" | "/v1/metrics" | "/v1/logs") => Some(
+            Response::text(405, "405 method not allowed, supported: [POST]").with("Allow", "POST"),
+        ),
         (_, "GET", "/metrics") => Some(Response::page(metrics.page())),
         _ => None,
     };
@@ -99,7 +134,12 @@ fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Respo
 /// The real Redis, asked at the moment of the scrape, as the real exporter does.
 fn measure_redis(metrics: &Metrics) {
     let info = backends::redis("INFO");
-    metrics.gauge("redis_up", "1 when Redis answers", "", f64::from(u8::from(info.is_ok())));
+    metrics.gauge(
+        "redis_up",
+        "1 when Redis answers",
+        "",
+        f64::from(u8::from(info.is_ok())),
+    );
     let info = info.unwrap_or_default();
     for (key, name, help) in [
         ("uptime_in_seconds", "redis_uptime_in_seconds", "Uptime"),
@@ -107,11 +147,25 @@ fn measure_redis(metrics: &Metrics) {
         ("used_memory", "redis_memory_used_bytes", "Memory in use"),
         ("maxmemory", "redis_memory_max_bytes", "Most memory"),
         ("evicted_keys", "redis_evicted_keys_total", "Evicted keys"),
-        ("total_commands_processed", "redis_commands_processed_total", "Commands"),
+        (
+            "total_commands_processed",
+            "redis_commands_processed_total",
+            "Commands",
+        ),
     ] {
-        let value = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')?.trim().parse().ok());
+        let value = info.lines().find_map(|line| {
+            line.strip_prefix(key)?
+                .strip_prefix(':')?
+                .trim()
+                .parse()
+                .ok()
+        });
         if let Some(value) = value {
-            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+            let kind = if name.ends_with("_total") {
+                "counter"
+            } else {
+                "gauge"
+            };
             metrics.declare(name, kind, help);
             metrics.set(name, "", value);
         }
@@ -125,8 +179,14 @@ fn ship_lines(control: &Control) {
         let nanos = format!("{}000", text::unix_micros());
         let stream = json!({"stream": {"job": "docker", "filename": "standin-json.log"}, "values": [[nanos, "promtail is shipping"]]});
         let body = json!({ "streams": [stream] }).to_string();
-        if let Err(cause) = client::post("http://loki:3100/loki/api/v1/push", body.as_bytes(), Duration::from_secs(2)) {
-            control.log.warn("error sending batch, will retry", &[("cause", &cause)]);
+        if let Err(cause) = client::post(
+            "http://loki:3100/loki/api/v1/push",
+            body.as_bytes(),
+            Duration::from_secs(2),
+        ) {
+            control
+                .log
+                .warn("error sending batch, will retry", &[("cause", &cause)]);
         }
     }
 }
