@@ -7,7 +7,8 @@ source "$(dirname "$0")/lib.sh"
 
 usage() {
     cat >&2 <<'END'
-usage: stack.sh up   [--prefix P] [--offset N] [--services "a b"] [--extras] [--interval D] [--wait S]
+usage: stack.sh up   [--prefix P] [--offset N] [--services "a b"] [--extras] [--interval D]
+                [--wait S] [--set K=V]...
        stack.sh down [--prefix P] [--wipe]
        stack.sh env  [--prefix P]
        stack.sh ps   [--prefix P]
@@ -18,6 +19,7 @@ usage: stack.sh up   [--prefix P] [--offset N] [--services "a b"] [--extras] [--
   --extras        the OTLP collector and the Pushgateway, too
   --interval D    between health checks (default 5s: one costs the engine 50 ms of processor)
   --wait S        seconds until all must be ready (default 180)
+  --set K=V       another value of a variable of the compose file (an image, say); repeatable
   --wipe          volumes and bind-mounted data, too
   heal            starts a fresh container of one service (ends a crash loop)
 END
@@ -28,7 +30,7 @@ command=${1:-}
 [[ $# -gt 0 ]] || usage
 shift
 prefix='' offset='' interval='' wait_s=180 wipe=false
-services=() profiles=()
+services=() profiles=() settings=()
 while [[ $# -gt 0 ]]; do
     case $1 in
         --prefix) prefix=${2?} && shift ;;
@@ -36,6 +38,7 @@ while [[ $# -gt 0 ]]; do
         --services) read -ra services <<<"${2?}" && shift ;;
         --interval) interval=${2?} && shift ;;
         --wait) wait_s=${2?} && shift ;;
+        --set) settings+=("${2?}") && shift ;;
         --extras) profiles=(--profile extras) ;;
         --wipe) wipe=true ;;
         -*) usage ;;
@@ -53,10 +56,16 @@ compose_file=$stack_dir/docker-compose.yml
 label=com.tradeops.stack=$name
 data_network=${prefix}ai-trading-system_trading-data
 
-compose() { docker compose --env-file "$env_file" --file "$compose_file" "${profiles[@]}" "$@"; }
+# Compose lets the environment win over the env file, and the caller's may be that of another stack (`env`
+# exports it): so none of these names may come from there.
+compose() {
+    local key clean=(-u COMPOSE_PROJECT_NAME -u COMPOSE_FILE -u COMPOSE_PROFILES)
+    while IFS='=' read -r key _; do clean+=(-u "$key"); done < <(grep -E '^[A-Z0-9_]+=' "$env_file")
+    env "${clean[@]}" docker compose --env-file "$env_file" --file "$compose_file" "${profiles[@]}" "$@"
+}
 
 # A value of the last `up`.
-kept() { [[ ! -f $env_file ]] || sed -n "s/^$1=//p" "$env_file"; }
+kept() { [[ ! -f $env_file ]] || sed -n "s/^$1=//p" "$env_file" | tail -n 1; }
 
 # NAME=default of every published port, as the compose file has them.
 default_ports() { grep -oE '\$\{[A-Z0-9_]+_PORT:-[0-9]+\}' "$compose_file" | sed -E 's/^..(.*):-(.*).$/\1=\2/' | sort -u; }
@@ -103,6 +112,8 @@ HEALTH_INTERVAL=${interval:-5s}
 API_CPUS=$((cpus < 4 ? cpus : 4))
 END
         while IFS='=' read -r line port; do echo "$line=$((port + offset))"; done < <(default_ports)
+        # Of a name that stands twice, the last counts.
+        [[ ${#settings[@]} -eq 0 ]] || printf '%s\n' "${settings[@]}"
     } | write_file "$env_file" 600
 }
 
@@ -150,41 +161,46 @@ complain() { # SERVICE
     docker logs --tail 15 "$container" >&2 || true
 }
 
-# Wait until every container is healthy (the one-shot: done), saying who gets ready; name the others when time is over.
-wait_ready() {
-    local end=$((SECONDS + wait_s)) service state status ready='' waiting failed
+# Wait until Compose has started everything and every container is healthy (the one-shot: done), saying who
+# gets ready; when Compose fails, a container exits, or time is over, say why for each that is not.
+wait_ready() { # PID of Compose
+    local end=$((SECONDS + wait_s)) compose_status='' ready='' waiting failed unstarted service state status
     while :; do
-        waiting=() failed=()
+        if [[ -z $compose_status ]] && ! kill -0 "$1" 2>/dev/null; then
+            compose_status=0
+            wait "$1" || compose_status=$?
+        fi
+        waiting=() failed=() unstarted=()
         while read -r service state status; do
             case $service:$state:$status in
-                *'(healthy)'* | migrations:exited:'Exited (0)'*)
-                    [[ " $ready " == *" $service "* ]] || { ready+=" $service" && say "ready: $service"; }
+                *'(healthy)'* | *:exited:'Exited (0)'*)
+                    [[ " $ready " == *" $service "* ]] || { ready+=" $service" && say "ready: $service ($SECONDS s)"; }
                     ;;
                 *:exited:* | *:dead:*) failed+=("$service") ;;
+                *:created:*) unstarted+=("$service") ;;
                 *) waiting+=("$service") ;;
             esac
         done < <(containers)
-        if [[ ${#failed[@]} -eq 0 && ${#waiting[@]} -eq 0 ]]; then return; fi
-        if [[ ${#failed[@]} -gt 0 || $SECONDS -ge $end ]]; then
-            for service in "${failed[@]}" "${waiting[@]}"; do complain "$service"; done
-            die "not ready after $SECONDS s: ${failed[*]} ${waiting[*]}"
-        fi
-        sleep 0.3
+        case $compose_status:${#failed[@]}:$((${#waiting[@]} + ${#unstarted[@]})) in
+            0:0:0) return ;;
+            '':*:* | 0:0:*) [[ $SECONDS -ge $end ]] || { sleep 0.3 && continue; } ;;
+        esac
+        for service in "${failed[@]}" "${waiting[@]}"; do complain "$service"; done
+        [[ ${compose_status:-0} -eq 0 ]] || cat "$home/compose.log" >&2
+        [[ -n $compose_status ]] || kill "$1"
+        say "not started, for want of the others: ${unstarted[*]:-none}"
+        die "not ready after $SECONDS s: ${failed[*]} ${waiting[*]} ${unstarted[*]}"
     done
 }
 
 start() {
-    local status=0
     say "starting '$name' (prefix '$prefix', port offset $offset)"
     rm -f "$home/up"
-    timeout "$wait_s" docker compose --progress quiet --env-file "$env_file" --file "$compose_file" \
-        "${profiles[@]}" up --detach "${services[@]}" >&2 || status=$?
-    if [[ $status -ne 0 ]]; then
-        wait_s=0
-        wait_ready
-        die "docker compose up failed ($status)"
-    fi
-    wait_ready
+    # Not part of the time that a start may take; where all images are there, nothing happens.
+    compose pull --policy missing --quiet "${services[@]}" >&2
+    compose --progress plain up --detach "${services[@]}" >"$home/compose.log" 2>&1 &
+    wait_ready $!
+    containers | grep -q . || die "Compose started nothing: $home/compose.log"
     echo "$(wanted) $(containers | wc -l)" >"$home/up"
 }
 
@@ -205,8 +221,8 @@ down() {
     mapfile -t list < <(docker ps --all --quiet --filter "label=$label")
     if [[ ${#list[@]} -gt 0 ]]; then
         say "removing ${#list[@]} containers of '$name'"
-        docker stop --time 10 "${list[@]}" >/dev/null
-        docker rm --force "${list[@]}" >/dev/null
+        docker stop -t 10 "${list[@]}" >/dev/null
+        docker rm --force --volumes "${list[@]}" >/dev/null
     fi
     mapfile -t list < <(docker network ls --quiet --filter "label=$label")
     [[ ${#list[@]} -eq 0 ]] || docker network rm "${list[@]}" >/dev/null

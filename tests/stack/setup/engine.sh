@@ -22,8 +22,8 @@ else
     # Where no init reaps children a killed dockerd stays as a zombie; its pid file then makes the next one refuse.
     for pid_file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
         [[ -f $pid_file ]] || continue
-        state=$(ps -o stat= -p "$(<"$pid_file")" || true)
-        if [[ -z $state || $state == Z* ]]; then
+        owner=$(ps -o stat=,comm= -p "$(<"$pid_file")" || true)
+        if [[ $owner == Z* || $owner != *' '@(dockerd|containerd) ]]; then
             say "removing the stale $pid_file"
             rm -f "$pid_file"
         fi

@@ -69,7 +69,8 @@ build_questdb() { # VERSION; sets `questdb`
 
 build_standin
 if "$stack_dir/setup/registry.sh"; then
-    write_file "$state_dir/images.env" <<<"STANDIN_IMAGE=$standin"
+    write_file "$state_dir/images.env" <<<"STANDIN_IMAGE=$standin
+QUESTDB_9_IMAGE=questdb/questdb:9.3.4"
     exit 0
 fi
 
