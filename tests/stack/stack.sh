@@ -130,11 +130,24 @@ containers() {
     docker ps --all --filter "label=$label" --format '{{.Label "com.docker.compose.service"}} {{.State}} {{.Status}}'
 }
 
-refuse_foreign() {
-    local owner
-    for owner in $(docker ps --all --filter "label=$label" --format '{{.Label "com.tradeops.state"}}' | sort -u); do
-        [[ $owner == "$state_dir" ]] || die "the stack '$name' belongs to another checkout, whose state is in $owner; take it down there, use another --prefix, or set TRADEOPS_STACK_STATE to that folder"
-    done
+# Whose containers and volumes are there under this name? Those of another checkout are let alone. Those whose
+# secrets are gone (a removed `target/`) no one can open any more: they go.
+settle_ownership() {
+    local owner orphans=false
+    while IFS= read -r owner; do
+        if [[ $owner != none && ! -f $owner/$name/secrets.env ]]; then
+            orphans=true
+        elif [[ $owner != "$state_dir" ]]; then
+            die "the stack '$name' belongs to another checkout, whose state is in $owner; take it down there (down --wipe), use another --prefix, or set TRADEOPS_STACK_STATE to that folder"
+        fi
+    done < <({
+        docker ps --all --filter "label=$label" --format '{{.Label "com.tradeops.state"}}'
+        docker volume ls --filter "label=$label" --format '{{.Label "com.tradeops.state"}}'
+    } | sort -u)
+    [[ $orphans == true ]] || return 0
+    say "removing what an earlier run of '$name' left: its secrets are gone"
+    wipe=true
+    down
 }
 
 prepare_folders() {
@@ -206,7 +219,7 @@ start() {
 
 up() {
     "$stack_dir/setup.sh"
-    refuse_foreign
+    settle_ownership
     write_env
     prepare_folders
     docker network inspect "$data_network" >/dev/null 2>&1 ||
