@@ -116,3 +116,44 @@ pub(super) fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
     }
     sum + lost
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
+mod tests {
+    use super::*;
+    use crate::prometheus::parse;
+
+    #[test]
+    fn one_number() {
+        let page = parse("a{x=\"1\"} 3\na{x=\"2\"} -5\nb NaN\nc 1\nc 2\nn{x=\"1\"} NaN\nn{x=\"2\"} 4\n").unwrap();
+        let selector = |text: &str| text.parse::<Selector>().unwrap();
+        assert_eq!(page.sum(&selector("a")), Ok(-2.0));
+        assert_eq!(page.max(&selector("a")), Ok(3.0));
+        assert_eq!(page.min(&selector("a")), Ok(-5.0));
+        assert_eq!(page.max(&selector("n")), Ok(4.0));
+        assert!(page.sum(&selector("n")).unwrap().is_nan());
+        assert!(page.max(&selector("b")).unwrap().is_nan());
+        assert_eq!(page.value(&selector("a{x=\"2\"}")), Ok(-5.0));
+        let several = page.value(&selector("a")).unwrap_err().to_string();
+        assert_eq!(several, "2 series match `a` where one was asked for: a{x=\"1\"}, a{x=\"2\"}");
+        assert!(matches!(page.value(&selector("a{x=\"9\"}")), Err(Error::NoSeries { series: 2, .. })));
+        assert!(matches!(page.value(&selector("zz")), Err(Error::NoMetric { .. })));
+    }
+
+    #[test]
+    fn groups() {
+        let page = parse("a{x=\"2\",y=\"p\"} 1\na{x=\"1\",y=\"q\"} 2\na{x=\"2\",y=\"q\"} 4\na{y=\"q\"} 8\n").unwrap();
+        let groups = page.sum_by(&Selector::new("a"), &["x"]).unwrap();
+        let flat: Vec<_> = groups.iter().map(|g| (g.labels.get("x").map(String::as_str), g.value, g.series)).collect();
+        assert_eq!(flat, [(None, 8.0, 1), (Some("1"), 2.0, 1), (Some("2"), 5.0, 2)]);
+        let all = page.sum_by(&Selector::new("a"), &[]).unwrap();
+        assert_eq!((all.len(), all[0].value), (1, 15.0));
+    }
+
+    #[test]
+    fn sums_lose_nothing() {
+        assert_eq!(sum([1e100, 1.0, -1e100]), 1.0);
+        assert_eq!(sum([f64::INFINITY, 1.0, 2.0]), f64::INFINITY);
+        assert!(sum([f64::INFINITY, f64::NEG_INFINITY]).is_nan());
+    }
+}

@@ -231,3 +231,77 @@ impl<'p> Groups<'_, 'p> {
         groups.into_iter().map(histogram).collect()
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
+mod tests {
+    use super::*;
+    use crate::prometheus::parse;
+
+    /// A histogram series with the counts of bounds 0.1, 1 and +Inf.
+    fn series(labels: &str, counts: [u32; 3]) -> String {
+        let [low, high, all] = counts;
+        format!(
+            "h_bucket{{{labels}le=\"0.1\"}} {low}\nh_bucket{{{labels}le=\"1.0\"}} {high}\nh_bucket{{{labels}le=\"+Inf\"}} {all}\nh_count 1\n"
+        )
+    }
+
+    fn page(series: &[String]) -> Page {
+        parse(format!("# TYPE h histogram\n{}", series.concat())).unwrap()
+    }
+
+    fn counts(histogram: &Histogram) -> Vec<(f64, f64)> {
+        histogram.buckets.iter().map(|bucket| (bucket.le, bucket.count)).collect()
+    }
+
+    const INF: f64 = f64::INFINITY;
+
+    #[test]
+    fn replicas_are_summed_by_bound() {
+        let page = page(&[series("i=\"a\",", [1, 2, 3]), series("i=\"b\",", [10, 20, 30]).replace("1.0", "1")]);
+        for name in ["h", "h_bucket"] {
+            let all = lifetime(&page, &Selector::new(name), &[]).unwrap();
+            assert_eq!(all.len(), 1);
+            assert_eq!(counts(&all[0]), [(0.1, 11.0), (1.0, 22.0), (INF, 33.0)]);
+            assert_eq!((all[0].basis, all[0].series, all[0].count()), (Basis::Lifetime, 2, 33.0));
+        }
+        let each = lifetime(&page, &Selector::new("h"), &["i"]).unwrap();
+        assert_eq!(each[1].labels.get("i").unwrap(), "b");
+        assert_eq!(counts(&each[1])[0], (0.1, 10.0));
+        let one = lifetime(&page, &"h{i=\"a\"}".parse().unwrap(), &[]).unwrap();
+        assert_eq!(one[0].count(), 3.0);
+    }
+
+    #[test]
+    fn a_window_is_subtracted_per_series() {
+        let before = page(&[series("i=\"a\",", [1, 2, 3]), series("i=\"b\",", [10, 20, 30])]);
+        // `a` grew; `b` was reset, though its lowest bucket overtook; `c` is new.
+        let after = page(&[series("i=\"a\",", [2, 5, 9]), series("i=\"b\",", [11, 12, 13]), series("i=\"c\",", [1, 1, 1])]);
+        let each = window(&before, &after, &Selector::new("h"), &["i"]).unwrap();
+        assert_eq!(counts(&each[0]), [(0.1, 1.0), (1.0, 3.0), (INF, 6.0)]);
+        assert_eq!((counts(&each[1]), each[1].resets), (vec![(0.1, 11.0), (1.0, 12.0), (INF, 13.0)], 1));
+        assert_eq!(counts(&each[2]), [(0.1, 1.0), (1.0, 1.0), (INF, 1.0)]);
+        let all = window(&before, &after, &Selector::new("h"), &[]).unwrap();
+        assert_eq!(all[0].count(), 20.0);
+        let p50 = all[0].quantile(0.5);
+        assert!(p50.quality.reset && p50.basis == Basis::Window);
+        let still = window(&after, &after, &Selector::new("h"), &[]).unwrap();
+        assert!(still[0].quantile(0.5).quality.empty);
+    }
+
+    #[test]
+    fn what_is_no_bucket() {
+        let odd = parse("h_bucket{le=\"x\"} 1\nh_bucket 2\nh_bucket{le=\"NaN\"} 2\nh_bucket{le=\"+Inf\"} 3\n").unwrap();
+        let all = lifetime(&odd, &Selector::new("h"), &[]).unwrap();
+        assert_eq!((all[0].ignored, all[0].buckets.len()), (3, 1));
+        assert!(all[0].quantile(0.5).quality.malformed);
+
+        let others = parse("# TYPE s summary\ns{quantile=\"0.5\"} 1\n# TYPE e histogram\ng 1\nd_bucket{le=\"1\"} 1\nd_bucket{le=\"1\"} 1\n").unwrap();
+        let fails = |name: &str| lifetime(&others, &Selector::new(name), &[]).unwrap_err().to_string();
+        assert_eq!(fails("s"), "`s` (summary) is not a histogram: it has no buckets");
+        assert_eq!(fails("g"), "`g` (untyped) is not a histogram: it has no buckets");
+        assert_eq!(fails("e"), "no series matches `e_bucket`");
+        assert_eq!(fails("nothing"), "no metric `nothing` on the page");
+        assert_eq!(fails("d"), "series d_bucket{le=\"1\"} stands twice on one page");
+    }
+}

@@ -50,10 +50,10 @@ pub enum Error {
     #[error("series {series} stands twice on one page")]
     Duplicate { series: String },
 
-    #[error("`{name}` is a {kind}, not a counter: it has no rate")]
+    #[error("`{name}` ({kind}) is not a counter: it has no rate")]
     NotCounter { name: String, kind: Kind },
 
-    #[error("`{name}` is a {kind}, not a histogram: it has no buckets")]
+    #[error("`{name}` ({kind}) is not a histogram: it has no buckets")]
     NotHistogram { name: String, kind: Kind },
 
     #[error("a window of {seconds} seconds: it must be finite and greater than 0")]

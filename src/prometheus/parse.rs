@@ -8,6 +8,7 @@
 //! Strings are decoded only where a backslash stands in them, and positions of errors are counted only when there is an
 //! error: the common line costs one pass over its bytes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::{Fault, ParseError};
@@ -68,7 +69,8 @@ pub fn parse_with(text: impl Into<Vec<u8>>, limits: Limits) -> Result<Page, Pars
         limits,
         last_name: Span::default(),
         last_family: 0,
-        interleaved: false,
+        last_labels: 0..0,
+        out_of_order: false,
     };
     let bytes = text.as_bytes();
     let mut start = 0;
@@ -101,8 +103,10 @@ struct Parser {
     limits: Limits,
     last_name: Span,
     last_family: u32,
-    /// Whether some family's samples do not stand together.
-    interleaved: bool,
+    /// The labels of the last sample, if none of their names is in quotes: most samples have the same names again.
+    last_labels: Range<usize>,
+    /// Whether samples do not stand in the order of their families.
+    out_of_order: bool,
 }
 
 impl Parser {
@@ -250,13 +254,23 @@ impl Parser {
     /// The labels behind `{`, up to and with `}`; a string without `=` among them is the sample's name.
     fn labels(&mut self, start: usize, cursor: &mut Cursor<'_>, first: usize, name: &mut Option<Span>) -> Found<()> {
         let brace = cursor.at.saturating_sub(1);
+        let mut plain = true;
+        let mut expected = self.last_labels.clone();
         loop {
             cursor.skip_blanks();
             if cursor.take(b'}') {
+                self.last_labels = if plain { first..self.store.labels.len() } else { 0..0 };
                 return Ok(());
             }
+            if let Some(label) = expected.next().and_then(|index| self.same_label(start, cursor, index)) {
+                self.label_value(start, cursor, label)?;
+                comma(cursor, brace)?;
+                continue;
+            }
+            expected = 0..0;
             let at = cursor.at;
             let label = if cursor.take(b'"') {
+                plain = false;
                 let (from, to, escaped) = cursor.quoted()?;
                 let text = self.string(start, from, to, escaped);
                 cursor.skip_blanks();
@@ -287,16 +301,35 @@ impl Parser {
                 let label = self.store.str(label).to_owned();
                 return Err((cursor.at, Fault::ExpectedEquals { label, found: cursor.found() }));
             }
-            cursor.skip_blanks();
-            if !cursor.take(b'"') {
-                let label = self.store.str(label).to_owned();
-                return Err((cursor.at, Fault::ExpectedQuote { label, found: cursor.found() }));
-            }
-            let (from, to, escaped) = cursor.quoted()?;
-            let value = self.string(start, from, to, escaped);
-            self.store.labels.push(LabelRecord { name: label, value });
+            self.label_value(start, cursor, label)?;
             comma(cursor, brace)?;
         }
+    }
+
+    /// The label at the cursor, if it has the name of that one of the last sample; steps over the name and `=`. As long
+    /// as all names are those of the last sample in its order, they need no check of their own.
+    fn same_label(&self, start: usize, cursor: &mut Cursor<'_>, index: usize) -> Option<Span> {
+        let name = self.store.str(self.store.labels.get(index)?.name).as_bytes();
+        let tail = cursor.line.get(cursor.at..)?.strip_prefix(name)?;
+        if tail.first() != Some(&b'=') {
+            return None;
+        }
+        let label = span(start + cursor.at, name.len());
+        cursor.at += name.len() + 1;
+        Some(label)
+    }
+
+    /// The quoted value behind `=`.
+    fn label_value(&mut self, start: usize, cursor: &mut Cursor<'_>, label: Span) -> Found<()> {
+        cursor.skip_blanks();
+        if !cursor.take(b'"') {
+            let label = self.store.str(label).to_owned();
+            return Err((cursor.at, Fault::ExpectedQuote { label, found: cursor.found() }));
+        }
+        let (from, to, escaped) = cursor.quoted()?;
+        let value = self.string(start, from, to, escaped);
+        self.store.labels.push(LabelRecord { name: label, value });
+        Ok(())
     }
 
     fn check_label(&self, label: Span, first: usize) -> Result<(), Fault> {
@@ -373,7 +406,7 @@ impl Parser {
             self.store.family_of(self.store.str(name)).unwrap_or_else(|| self.family(name))
         };
         if let Some(family) = self.store.families.get_mut(index as usize) {
-            self.interleaved |= index != self.last_family && family.samples > 0;
+            self.out_of_order |= index < self.last_family;
             family.samples += 1;
         }
         self.last_name = name;
@@ -382,7 +415,7 @@ impl Parser {
     }
 
     fn finish(mut self) -> Page {
-        if self.interleaved {
+        if self.out_of_order {
             self.store.samples.sort_by_key(|sample| sample.family);
         }
         let mut last = None;
@@ -414,3 +447,6 @@ fn comma(cursor: &mut Cursor<'_>, brace: usize) -> Found<()> {
 fn span(start: usize, len: usize) -> Span {
     Span { start: start as u32, len: len as u32 }
 }
+
+#[cfg(test)]
+mod tests;

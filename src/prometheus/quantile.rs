@@ -239,3 +239,113 @@ fn almost_equal(a: f64, b: f64) -> bool {
     }
     difference / size.min(f64::MAX) < ROUNDING
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads `le:count le:count`.
+    fn buckets(text: &str) -> Vec<Bucket> {
+        let number = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
+        let pairs = text.split_whitespace().filter_map(|pair| pair.split_once(':'));
+        pairs.map(|(le, count)| Bucket { le: number(le), count: number(count) }).collect()
+    }
+
+    const FALLING: &str = ".1:20 1:10 10:50 100:40 1000:90 Inf:80";
+    const LATENCY: &str = ".005:0 .01:0 .025:10 .05:60 .1:95 .25:99 .5:100 1:100 Inf:100";
+    const SHORT: &str = ".1:5 .5:10 Inf:40";
+    const NEGATIVE: &str = "-1:2 0:4 1:8 Inf:8";
+
+    /// The first three stand in Prometheus' own test data; the others come from an independent implementation of its rules.
+    #[test]
+    fn golden_vectors() {
+        let nan = f64::NAN;
+        let table: &[(&str, f64, f64, &str)] = &[
+            (FALLING, 0.01, 0.0045, "first bucket, low count, forced monotone"),
+            (FALLING, 0.5, 8.5, "wide bucket, forced monotone"),
+            (FALLING, 0.99, 979.75, "wide bucket, low count, forced monotone"),
+            (LATENCY, 0.5, 0.045, ""),
+            (LATENCY, 0.95, 0.1, "exact"),
+            (LATENCY, 0.99, 0.25, "exact, low count"),
+            (LATENCY, 1.0, 0.5, "exact, low count"),
+            (LATENCY, 0.0, nan, "first bucket, low count"),
+            (SHORT, 0.1, 0.08, "first bucket, low count"),
+            (SHORT, 0.25, 0.5, "exact"),
+            (SHORT, 0.5, 0.5, "overflow"),
+            (SHORT, 0.95, 0.5, "overflow, low count"),
+            (NEGATIVE, 0.1, -1.0, "first bucket, low count"),
+            (NEGATIVE, 0.25, -1.0, "exact, first bucket, low count"),
+            (NEGATIVE, 0.5, 0.0, "exact, low count"),
+            (NEGATIVE, 0.75, 0.5, "wide bucket, low count"),
+            (".1:0 Inf:0", 0.95, nan, "empty"),
+            ("Inf:9", 0.95, nan, "malformed"),
+            (".1:5 1:9", 0.95, nan, "malformed"),
+            ("", 0.95, nan, "empty, malformed"),
+            (".1:NaN Inf:NaN", 0.5, nan, "malformed"),
+            (".1:100 1:100.00000000001 Inf:200", 0.5, 0.1, "exact, first bucket, precision"),
+            ("1:10 1.0:20 2:50 Inf:50", 0.5, 25.0 / 30.0, "first bucket"),
+            ("Inf:100 .1:10 1:100", 0.55, 0.55, "wide bucket"),
+        ];
+        for (text, phi, value, quality) in table {
+            let got = quantile(*phi, &buckets(text), Basis::Lifetime);
+            let close = (got.value - value).abs() <= 1e-12 || (got.value.is_nan() && value.is_nan());
+            assert!(close, "{text} at {phi}: {} instead of {value}", got.value);
+            assert_eq!(got.quality.to_string(), *quality, "{text} at {phi}");
+        }
+    }
+
+    #[test]
+    fn phi_wins_over_every_other_rule() {
+        for text in [LATENCY, "", "Inf:9", ".1:5 1:9"] {
+            let value = |phi| quantile(phi, &buckets(text), Basis::Window).value;
+            assert!(value(f64::NAN).is_nan());
+            assert_eq!(value(-0.1), f64::NEG_INFINITY);
+            assert_eq!(value(1.1), f64::INFINITY);
+        }
+    }
+
+    #[test]
+    fn bounds_and_counts() {
+        let table = [
+            (LATENCY, 0.5, (0.025, 0.05, 100.0)),
+            (SHORT, 0.1, (0.0, 0.1, 40.0)),
+            (SHORT, 0.9, (0.5, f64::INFINITY, 40.0)),
+            (NEGATIVE, 0.1, (f64::NEG_INFINITY, -1.0, 8.0)),
+        ];
+        for (text, phi, expected) in table {
+            let got = quantile(phi, &buckets(text), Basis::Window);
+            assert_eq!((got.lower, got.upper, got.count), expected, "{text} at {phi}");
+            assert_eq!(got.basis, Basis::Window);
+        }
+        let forced = quantile(0.5, &buckets(FALLING), Basis::Lifetime).forced;
+        assert_eq!(forced, Some(ForcedMonotone { from: 1.0, to: f64::INFINITY, largest_drop: 10.0 }));
+    }
+
+    proptest::proptest! {
+        /// On any sane histogram the estimate lies in its bucket and grows with φ.
+        #[test]
+        fn estimates_are_in_their_bucket(steps in proptest::collection::vec((1..100_u32, 0..50_u32), 1..12), rest in 0..9_u32) {
+            let (mut le, mut count) = (0.0, 0.0);
+            let mut all: Vec<Bucket> = steps.iter().map(|(width, more)| {
+                le += f64::from(*width);
+                count += f64::from(*more);
+                Bucket { le, count }
+            }).collect();
+            all.push(Bucket { le: f64::INFINITY, count: count + f64::from(rest) });
+            let mut last = f64::NEG_INFINITY;
+            for phi in [0.01, 0.1, 0.5, 0.9, 0.99, 1.0] {
+                let got = quantile(phi, &all, Basis::Lifetime);
+                if !got.quality.empty {
+                    proptest::prop_assert!(got.lower <= got.value && got.value <= got.upper && got.value >= last - 1e-9);
+                    last = got.value;
+                }
+            }
+        }
+
+        #[test]
+        fn anything_gives_an_answer(phi in proptest::num::f64::ANY, raw in proptest::collection::vec((proptest::num::f64::ANY, proptest::num::f64::ANY), 0..8)) {
+            let all: Vec<_> = raw.into_iter().map(|(le, count)| Bucket { le, count }).collect();
+            let _ = quantile(phi, &all, Basis::Window);
+        }
+    }
+}

@@ -178,3 +178,52 @@ fn unique(twice: bool, sample: &Sample<'_>) -> Result<(), Error> {
 fn owned(sample: &Sample<'_>) -> Labels {
     sample.labels().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
+mod tests {
+    use super::*;
+    use crate::prometheus::parse;
+
+    const BEFORE: &str = "# TYPE c counter\nc{x=\"1\",y=\"a\"} 10\nc{x=\"2\"} 100\nc{x=\"gone\"} 1\n# TYPE g gauge\ng 1\n";
+    const AFTER: &str = "# TYPE c counter\nc{y=\"a\",x=\"1\"} 15\nc{x=\"2\"} 7\nc{x=\"new\"} 3\n# TYPE g gauge\ng 2\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_count 4\n";
+
+    #[test]
+    fn each_series_on_its_own() {
+        let (before, after) = (parse(BEFORE).unwrap(), parse(AFTER).unwrap());
+        let growth = increase(&before, &after, &Selector::new("c")).unwrap();
+        let flat: Vec<_> = growth.series.iter().map(|one| (one.increase, one.change)).collect();
+        assert_eq!(flat, [(5.0, Change::Steady), (7.0, Change::Reset), (3.0, Change::Born)]);
+        assert_eq!((growth.total, growth.resets, growth.born, growth.gone), (15.0, 1, 1, 1));
+
+        let rate = rate(&before, &after, &"c{x=\"1\"}".parse().unwrap(), 10.0).unwrap();
+        assert_eq!((rate.per_second, rate.increase, rate.resets), (0.5, 5.0, 0));
+        assert_eq!(rate.series[0].per_second, 0.5);
+    }
+
+    #[test]
+    fn a_restart_shows_in_the_start_time() {
+        let page = |start: f64, count: u32| parse(format!("process_start_time_seconds {start}\nc {count}\n")).unwrap();
+        let table = [(100.0, 100.0, 15.0, 0), (100.0, 101.0, 15.0, 0), (100.0, 160.0, 25.0, 1)];
+        for (then, now, total, resets) in table {
+            let growth = increase(&page(then, 10), &page(now, 25), &Selector::new("c")).unwrap();
+            assert_eq!((growth.total, growth.resets), (total, resets));
+        }
+    }
+
+    #[test]
+    fn errors() {
+        let (before, after) = (parse(BEFORE).unwrap(), parse(AFTER).unwrap());
+        let fails = |text: &str, window: f64| rate(&before, &after, &text.parse().unwrap(), window).unwrap_err().to_string();
+        assert_eq!(fails("g", 1.0), "`g` (gauge) is not a counter: it has no rate");
+        assert_eq!(fails("s", 1.0), "`s` (summary) is not a counter: it has no rate");
+        assert_eq!(fails("c{x=\"gone\"}", 1.0), "no series matches `c{x=\"gone\"}`");
+        assert_eq!(fails("nothing", 1.0), "no metric `nothing` on the page");
+        for window in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(fails("c", window).starts_with("a window of "));
+        }
+        assert_eq!(rate(&before, &after, &Selector::new("s_count"), 2.0).unwrap().per_second, 2.0);
+        let twice = parse("c 1\nc 2\n").unwrap();
+        assert_eq!(increase(&twice, &twice, &Selector::new("c")).unwrap_err().to_string(), "series c stands twice on one page");
+    }
+}

@@ -287,3 +287,74 @@ fn string(text: &str) -> Result<(String, usize), &'static str> {
     }
     Err("unterminated string")
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
+mod tests {
+    use super::*;
+    use crate::prometheus::parse;
+
+    const PAGE: &str = "r{path=\"/a\",status=\"200\"} 1\nr{path=\"/b\",status=\"503\"} 2\nr{path=\"=~x\"} 4\n# TYPE e counter\n# TYPE h histogram\n";
+
+    #[test]
+    fn both_spellings() {
+        let page = parse(PAGE).unwrap();
+        let table: &[(&str, &[(&str, &str)], f64)] = &[
+            ("r", &[], 7.0),
+            ("r{}", &[], 7.0),
+            ("r{path=\"/a\"}", &[("path", "/a")], 1.0),
+            ("r{path='/a',}", &[("path", "=/a")], 1.0),
+            (" r { path != \"/a\" } ", &[("path", "!=/a")], 6.0),
+            ("r{status=~\"5..\"}", &[("status", "=~5..")], 2.0),
+            ("r{status!~`5\\d\\d`}", &[("status", "!~5..")], 5.0),
+            ("r{status=\"\"}", &[("status", "")], 4.0),
+            ("r{path=\"=~x\"}", &[("path", "==~x")], 4.0),
+            ("r{path=~\"/a|/b\",status!=\"200\"}", &[("path", "=~/a|/b"), ("status", "!=200")], 2.0),
+        ];
+        for (text, conditions, expected) in table {
+            let promql: Selector = text.parse().unwrap();
+            assert_eq!(page.sum(&promql), Ok(*expected), "{text}");
+            let map = Selector::with("r", conditions.iter().copied()).unwrap();
+            assert_eq!(page.sum(&map), Ok(*expected), "{conditions:?}");
+            assert_eq!(page.sum(&map.to_string().parse().unwrap()), Ok(*expected), "{map}");
+        }
+        // The whole value must match.
+        assert!(page.sum(&"r{status=~\"50\"}".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn errors() {
+        let table = [
+            ("", "bad selector ``, column 1: expected a metric name"),
+            ("a{", "bad selector `a{`, column 3: expected a label name or `}`"),
+            ("a{b>\"1\"}", "bad selector `a{b>\"1\"}`, column 4: expected `=`, `!=`, `=~` or `!~`"),
+            ("a{b=1}", "bad selector `a{b=1}`, column 5: expected a string in quotes"),
+            ("a{b=\"1}", "bad selector `a{b=\"1}`, column 5: unterminated string"),
+            ("a{b=\"1\" c", "bad selector `a{b=\"1\" c`, column 9: expected `,` or `}`"),
+            ("a b", "bad selector `a b`, column 3: expected the end of the selector"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.parse::<Selector>().unwrap_err().to_string(), expected);
+        }
+        for operand in ["(", "a)|(b", "\\w{1000}{1000}"] {
+            let error = Selector::with("a", [("b", format!("=~{operand}"))]).unwrap_err();
+            assert!(matches!(&error, Error::BadMatcher { label, .. } if label == "b"), "{error}");
+        }
+    }
+
+    #[test]
+    fn nothing_found_says_why() {
+        let page = parse(PAGE).unwrap();
+        let hint = |text: &str| {
+            let error = page.sum(&text.parse().unwrap()).unwrap_err();
+            format!("{error}: {}", error.hint().unwrap_or_default())
+        };
+        assert_eq!(hint("r{path=\"/c\"}"), "no series matches `r{path=\"/c\"}`: it has 3 series under other labels");
+        assert_eq!(hint("e"), "no series matches `e`: the page declares it as a counter, and it has no series yet");
+        assert_eq!(hint("h"), "no series matches `h`: a histogram's series end in `_bucket`, `_sum` and `_count`");
+        assert_eq!(hint("zzz"), "no metric `zzz` on the page: ");
+        let page = parse("app_requests_total 1\n").unwrap();
+        let error = page.sum(&Selector::new("app_request_total")).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "did you mean `app_requests_total`?");
+    }
+}
