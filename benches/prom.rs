@@ -17,10 +17,16 @@ use tradeops::prometheus::{Selector, lifetime, parse};
 const RUNS: usize = 5;
 
 fn main() {
-    let megabytes = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(50);
+    let megabytes = std::env::args()
+        .skip(1)
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(50);
     let text = page(megabytes * 1_000_000);
     let size = text.len() as f64 / 1e6;
-    println!("page: {size:.1} MB, {} lines, best of {RUNS} runs, one thread", text.lines().count());
+    println!(
+        "page: {size:.1} MB, {} lines, best of {RUNS} runs, one thread",
+        text.lines().count()
+    );
 
     let newline = best(|| memchr::memchr_iter(b'\n', black_box(text.as_bytes())).count());
     let ours = best(|| parse(black_box(text.as_str())).map(|page| page.len()));
@@ -28,7 +34,9 @@ fn main() {
     let mut bodies: Vec<Vec<u8>> = (0..RUNS).map(|_| text.clone().into_bytes()).collect();
     let taken = best(|| parse(bodies.pop().unwrap_or_default()).map(|page| page.len()));
     let theirs = best(|| {
-        let lines = black_box(text.as_str()).lines().map(|line| Ok(line.to_owned()));
+        let lines = black_box(text.as_str())
+            .lines()
+            .map(|line| Ok(line.to_owned()));
         prometheus_parse::Scrape::parse(lines).map(|scrape| scrape.samples.len())
     });
 
@@ -41,10 +49,20 @@ fn main() {
         println!("the page does not parse");
         return;
     };
-    println!("samples: {}, families: {}", page.len(), page.families().len());
+    println!(
+        "samples: {}, families: {}",
+        page.len(),
+        page.families().len()
+    );
     let selector = Selector::new("family_0_seconds");
-    let quantile = best(|| lifetime(&page, &selector, &["path"]).map(|all| all.iter().map(|h| h.quantile(0.95).value).sum::<f64>()));
-    println!("p95 by one label over one histogram family: {:.3} ms", quantile.as_secs_f64() * 1e3);
+    let quantile = best(|| {
+        lifetime(&page, &selector, &["path"])
+            .map(|all| all.iter().map(|h| h.quantile(0.95).value).sum::<f64>())
+    });
+    println!(
+        "p95 by one label over one histogram family: {:.3} ms",
+        quantile.as_secs_f64() * 1e3
+    );
 }
 
 fn best<T>(mut run: impl FnMut() -> T) -> Duration {
@@ -75,9 +93,17 @@ fn page(bytes: usize) -> String {
     let mut random = Random(42);
     let mut family = 0;
     while out.len() < bytes {
-        let (suffix, kind) = [("seconds", "histogram"), ("total", "counter"), ("bytes", "gauge"), ("latency", "summary")][family % 4];
+        let (suffix, kind) = [
+            ("seconds", "histogram"),
+            ("total", "counter"),
+            ("bytes", "gauge"),
+            ("latency", "summary"),
+        ][family % 4];
         let name = format!("family_{family}_{suffix}");
-        let _ = writeln!(out, "# HELP {name} Family number {family}, with a back slash \\\\ now and then.\n# TYPE {name} {kind}");
+        let _ = writeln!(
+            out,
+            "# HELP {name} Family number {family}, with a back slash \\\\ now and then.\n# TYPE {name} {kind}"
+        );
         for child in 0..100 {
             let labels = labels(&mut random, child);
             series(&mut out, &mut random, &name, kind, &labels);
@@ -88,13 +114,20 @@ fn page(bytes: usize) -> String {
 }
 
 fn labels(random: &mut Random, child: u64) -> String {
-    let mut labels = format!("service=\"service-{}\",method=\"GET\",path=\"/api/v1/items/{child}\"", random.below(8));
+    let mut labels = format!(
+        "service=\"service-{}\",method=\"GET\",path=\"/api/v1/items/{child}\"",
+        random.below(8)
+    );
     let more = random.below(3);
     if more > 0 {
         let _ = write!(labels, ",status=\"{}\"", 200 + random.below(300));
     }
     if more > 1 {
-        let note = if random.below(10) == 0 { "said \\\"no\\\", then\\n left" } else { "europe-west" };
+        let note = if random.below(10) == 0 {
+            "said \\\"no\\\", then\\n left"
+        } else {
+            "europe-west"
+        };
         let _ = write!(labels, ",region=\"{note}\"");
     }
     labels
@@ -104,17 +137,32 @@ fn series(out: &mut String, random: &mut Random, name: &str, kind: &str, labels:
     match kind {
         "histogram" => {
             let mut count = 0;
-            for le in ["0.005", "0.01", "0.02", "0.05", "0.1", "0.25", "0.5", "1", "2", "5", "+Inf"] {
+            for le in [
+                "0.005", "0.01", "0.02", "0.05", "0.1", "0.25", "0.5", "1", "2", "5", "+Inf",
+            ] {
                 count += random.below(1000);
                 let _ = writeln!(out, "{name}_bucket{{{labels},le=\"{le}\"}} {count}");
             }
-            let _ = writeln!(out, "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {count}", random.fraction() * 900.0);
+            let _ = writeln!(
+                out,
+                "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {count}",
+                random.fraction() * 900.0
+            );
         }
         "summary" => {
             for quantile in ["0.5", "0.9", "0.99"] {
-                let _ = writeln!(out, "{name}{{{labels},quantile=\"{quantile}\"}} {}", random.fraction());
+                let _ = writeln!(
+                    out,
+                    "{name}{{{labels},quantile=\"{quantile}\"}} {}",
+                    random.fraction()
+                );
             }
-            let _ = writeln!(out, "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {}", random.fraction(), random.below(5000));
+            let _ = writeln!(
+                out,
+                "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {}",
+                random.fraction(),
+                random.below(5000)
+            );
         }
         "counter" => {
             let _ = writeln!(out, "{name}{{{labels}}} {}", random.below(1_000_000));

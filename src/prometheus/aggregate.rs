@@ -61,7 +61,10 @@ impl Page {
         let mut groups: BTreeMap<Vec<&str>, Vec<f64>> = BTreeMap::new();
         let samples = self.find(selector)?;
         for sample in &samples {
-            groups.entry(key(sample, by)).or_default().push(sample.value());
+            groups
+                .entry(key(sample, by))
+                .or_default()
+                .push(sample.value());
         }
         let group = |(key, values): (Vec<&str>, Vec<f64>)| Group {
             labels: labels(by, &key),
@@ -77,7 +80,11 @@ impl Page {
     ///
     /// As [`Page::find`].
     pub fn max(&self, selector: &Selector) -> Result<f64, Error> {
-        Ok(self.find(selector)?.iter().map(Sample::value).fold(f64::NAN, f64::max))
+        Ok(self
+            .find(selector)?
+            .iter()
+            .map(Sample::value)
+            .fold(f64::NAN, f64::max))
     }
 
     /// The smallest value.
@@ -86,18 +93,26 @@ impl Page {
     ///
     /// As [`Page::find`].
     pub fn min(&self, selector: &Selector) -> Result<f64, Error> {
-        Ok(self.find(selector)?.iter().map(Sample::value).fold(f64::NAN, f64::min))
+        Ok(self
+            .find(selector)?
+            .iter()
+            .map(Sample::value)
+            .fold(f64::NAN, f64::min))
     }
 }
 
 /// The values that a sample has for these labels; a missing one is empty.
 pub(super) fn key<'p>(sample: &Sample<'p>, by: &[&str]) -> Vec<&'p str> {
-    by.iter().map(|label| sample.label(label).unwrap_or_default()).collect()
+    by.iter()
+        .map(|label| sample.label(label).unwrap_or_default())
+        .collect()
 }
 
 pub(super) fn labels(by: &[&str], key: &[&str]) -> Labels {
     let pairs = by.iter().zip(key).filter(|(_, value)| !value.is_empty());
-    pairs.map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .map(|(label, value)| ((*label).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Compensated (Neumaier) summation, as Prometheus sums: the order of the series does not show in the result.
@@ -125,7 +140,9 @@ mod tests {
 
     #[test]
     fn one_number() {
-        let page = parse("a{x=\"1\"} 3\na{x=\"2\"} -5\nb NaN\nc 1\nc 2\nn{x=\"1\"} NaN\nn{x=\"2\"} 4\n").unwrap();
+        let page =
+            parse("a{x=\"1\"} 3\na{x=\"2\"} -5\nb NaN\nc 1\nc 2\nn{x=\"1\"} NaN\nn{x=\"2\"} 4\n")
+                .unwrap();
         let selector = |text: &str| text.parse::<Selector>().unwrap();
         assert_eq!(page.sum(&selector("a")), Ok(-2.0));
         assert_eq!(page.max(&selector("a")), Ok(3.0));
@@ -135,17 +152,35 @@ mod tests {
         assert!(page.max(&selector("b")).unwrap().is_nan());
         assert_eq!(page.value(&selector("a{x=\"2\"}")), Ok(-5.0));
         let several = page.value(&selector("a")).unwrap_err().to_string();
-        assert_eq!(several, "2 series match `a` where one was asked for: a{x=\"1\"}, a{x=\"2\"}");
-        assert!(matches!(page.value(&selector("a{x=\"9\"}")), Err(Error::NoSeries { series: 2, .. })));
-        assert!(matches!(page.value(&selector("zz")), Err(Error::NoMetric { .. })));
+        assert_eq!(
+            several,
+            "2 series match `a` where one was asked for: a{x=\"1\"}, a{x=\"2\"}"
+        );
+        assert!(matches!(
+            page.value(&selector("a{x=\"9\"}")),
+            Err(Error::NoSeries { series: 2, .. })
+        ));
+        assert!(matches!(
+            page.value(&selector("zz")),
+            Err(Error::NoMetric { .. })
+        ));
     }
 
     #[test]
     fn groups() {
-        let page = parse("a{x=\"2\",y=\"p\"} 1\na{x=\"1\",y=\"q\"} 2\na{x=\"2\",y=\"q\"} 4\na{y=\"q\"} 8\n").unwrap();
+        let page = parse(
+            "a{x=\"2\",y=\"p\"} 1\na{x=\"1\",y=\"q\"} 2\na{x=\"2\",y=\"q\"} 4\na{y=\"q\"} 8\n",
+        )
+        .unwrap();
         let groups = page.sum_by(&Selector::new("a"), &["x"]).unwrap();
-        let flat: Vec<_> = groups.iter().map(|g| (g.labels.get("x").map(String::as_str), g.value, g.series)).collect();
-        assert_eq!(flat, [(None, 8.0, 1), (Some("1"), 2.0, 1), (Some("2"), 5.0, 2)]);
+        let flat: Vec<_> = groups
+            .iter()
+            .map(|g| (g.labels.get("x").map(String::as_str), g.value, g.series))
+            .collect();
+        assert_eq!(
+            flat,
+            [(None, 8.0, 1), (Some("1"), 2.0, 1), (Some("2"), 5.0, 2)]
+        );
         let all = page.sum_by(&Selector::new("a"), &[]).unwrap();
         assert_eq!((all.len(), all[0].value), (1, 15.0));
     }

@@ -83,26 +83,40 @@ pub fn decode(body: &str) -> Result<Answer, Error> {
             message: envelope.error.unwrap_or_default(),
         });
     }
-    let shape = |message: String| Error::BadAnswer { line: 1, column: 1, message };
+    let shape = |message: String| Error::BadAnswer {
+        line: 1,
+        column: 1,
+        message,
+    };
     if envelope.status != "success" {
         return Err(shape(format!("unknown status `{}`", envelope.status)));
     }
-    let data = envelope.data.ok_or_else(|| shape("no `data` in a success".into()))?;
+    let data = envelope
+        .data
+        .ok_or_else(|| shape("no `data` in a success".into()))?;
     let result = data.result.get();
     let data = match data.result_type.as_str() {
         "vector" => Data::Vector(series(result, body, |raw: RawSeries| {
             let RawPoint(time, Number(value)) = raw.value.ok_or(raw.histogram.is_some())?;
-            Ok(InstantSeries { labels: raw.metric, time, value })
+            Ok(InstantSeries {
+                labels: raw.metric,
+                time,
+                value,
+            })
         })?),
         "matrix" => Data::Matrix(series(result, body, |raw: RawSeries| {
             if raw.histograms.is_some() {
                 return Err(true);
             }
             let point = |RawPoint(time, Number(value))| Point { time, value };
-            Ok(RangeSeries { labels: raw.metric, points: raw.values.ok_or(false)?.into_iter().map(point).collect() })
+            Ok(RangeSeries {
+                labels: raw.metric,
+                points: raw.values.ok_or(false)?.into_iter().map(point).collect(),
+            })
         })?),
         "scalar" => {
-            let RawPoint(time, Number(value)) = json(result).map_err(|error| within(body, result, error))?;
+            let RawPoint(time, Number(value)) =
+                json(result).map_err(|error| within(body, result, error))?;
             Data::Scalar(Point { time, value })
         }
         "string" => {
@@ -111,7 +125,11 @@ pub fn decode(body: &str) -> Result<Answer, Error> {
         }
         other => return Err(shape(format!("unknown result type `{other}`"))),
     };
-    Ok(Answer { data, warnings: envelope.warnings, infos: envelope.infos })
+    Ok(Answer {
+        data,
+        warnings: envelope.warnings,
+        infos: envelope.infos,
+    })
 }
 
 /// The address of an instant query. `time` is Unix seconds, the server's now if none; `base` is the server's address,
@@ -135,9 +153,19 @@ pub fn instant_url(base: &str, query: &str, time: Option<f64>) -> Result<String,
 ///
 /// As [`instant_url`], and [`Error::BadTime`] for an end before the start, a step that is not greater than 0, or more
 /// than 11,000 points, which the server would refuse.
-pub fn range_url(base: &str, query: &str, start: f64, end: f64, step: f64) -> Result<String, Error> {
+pub fn range_url(
+    base: &str,
+    query: &str,
+    start: f64,
+    end: f64,
+    step: f64,
+) -> Result<String, Error> {
     let mut url = endpoint(base, "query_range", query)?;
-    let bad = |message: &str| Err(Error::BadTime { message: message.to_owned() });
+    let bad = |message: &str| {
+        Err(Error::BadTime {
+            message: message.to_owned(),
+        })
+    };
     if finite("end", end)? < finite("start", start)? {
         return bad("the end is before the start");
     }
@@ -152,16 +180,31 @@ pub fn range_url(base: &str, query: &str, start: f64, end: f64, step: f64) -> Re
 }
 
 fn finite(what: &str, value: f64) -> Result<f64, Error> {
-    if value.is_finite() { Ok(value) } else { Err(Error::BadTime { message: format!("{what} is {value}") }) }
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(Error::BadTime {
+            message: format!("{what} is {value}"),
+        })
+    }
 }
 
 fn endpoint(base: &str, name: &str, query: &str) -> Result<String, Error> {
-    let bad = |message: &str| Error::BadUrl { url: base.to_owned(), message: message.to_owned() };
-    let rest = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"));
+    let bad = |message: &str| Error::BadUrl {
+        url: base.to_owned(),
+        message: message.to_owned(),
+    };
+    let rest = base
+        .strip_prefix("http://")
+        .or_else(|| base.strip_prefix("https://"));
     match rest {
         None => return Err(bad("it must begin with `http://` or `https://`")),
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => return Err(bad("it names no host")),
-        Some(rest) if rest.contains(['?', '#']) => return Err(bad("it must not have a query or a fragment")),
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+            return Err(bad("it names no host"));
+        }
+        Some(rest) if rest.contains(['?', '#']) => {
+            return Err(bad("it must not have a query or a fragment"));
+        }
         Some(rest) if rest.contains(|c: char| c.is_whitespace() || c.is_control()) => {
             return Err(bad("it must not have blanks"));
         }
@@ -233,17 +276,34 @@ fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
         line: error.line(),
         column: error.column(),
         // The place stands in our own words.
-        message: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+        message: error
+            .to_string()
+            .split(" at line ")
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
     })
 }
 
 /// The series of a result. The reader of one answers whether it is a native histogram that kept it from its value.
-fn series<T>(result: &str, body: &str, read: impl Fn(RawSeries) -> Result<T, bool>) -> Result<Vec<T>, Error> {
+fn series<T>(
+    result: &str,
+    body: &str,
+    read: impl Fn(RawSeries) -> Result<T, bool>,
+) -> Result<Vec<T>, Error> {
     let raw: Vec<RawSeries> = json(result).map_err(|error| within(body, result, error))?;
     let read = raw.into_iter().map(|raw| {
         read(raw).map_err(|native| {
             let message = "a series without a value".to_owned();
-            if native { Error::NativeHistogram } else { Error::BadAnswer { line: 1, column: 1, message } }
+            if native {
+                Error::NativeHistogram
+            } else {
+                Error::BadAnswer {
+                    line: 1,
+                    column: 1,
+                    message,
+                }
+            }
         })
     });
     read.collect()
@@ -251,85 +311,29 @@ fn series<T>(result: &str, body: &str, read: impl Fn(RawSeries) -> Result<T, boo
 
 /// An error's place in the whole body, when it was found in a part of it.
 fn within(body: &str, part: &str, error: Error) -> Error {
-    let Error::BadAnswer { line, column, message } = error else { return error };
+    let Error::BadAnswer {
+        line,
+        column,
+        message,
+    } = error
+    else {
+        return error;
+    };
     // The part is borrowed from the body, so its address gives its place.
     let offset = (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
     let before = body.get(..offset).unwrap_or_default();
     let last_line = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
-    let column = if line <= 1 { column + last_line } else { column };
-    Error::BadAnswer { line: line + before.matches('\n').count(), column, message }
+    let column = if line <= 1 {
+        column + last_line
+    } else {
+        column
+    };
+    Error::BadAnswer {
+        line: line + before.matches('\n').count(),
+        column,
+        message,
+    }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
-mod tests {
-    use super::*;
-
-    fn success(kind: &str, result: &str) -> String {
-        format!("{{\"status\":\"success\",\"data\":{{\"resultType\":\"{kind}\",\"result\":{result}}}}}")
-    }
-
-    #[test]
-    fn answers() {
-        let vector = decode(&success("vector", r#"[{"metric":{"__name__":"up","job":"p"},"value":[1435781451.781,"1"]}]"#)).unwrap();
-        let Data::Vector(series) = &vector.data else { panic!("{vector:?}") };
-        assert_eq!((series[0].time, series[0].value), (1_435_781_451.781, 1.0));
-        assert_eq!(series[0].labels.get("job").unwrap(), "p");
-        let json = r#"{"data":{"type":"vector","result":[{"labels":{"__name__":"up","job":"p"},"time":1435781451.781,"value":1.0}]},"warnings":[],"infos":[]}"#;
-        assert_eq!(serde_json::to_string(&vector).unwrap(), json);
-
-        let matrix = decode(&success("matrix", r#"[{"metric":{},"values":[[1,"0.5"],[2,"NaN"],[3,"-Inf"]]}]"#)).unwrap();
-        let Data::Matrix(series) = matrix.data else { panic!("not a matrix") };
-        assert_eq!(series[0].points.len(), 3);
-        assert!(series[0].points[1].value.is_nan());
-        assert_eq!(series[0].points[2].value, f64::NEG_INFINITY);
-
-        assert_eq!(decode(&success("scalar", r#"[1.5,"+Inf"]"#)).unwrap().data, Data::Scalar(Point { time: 1.5, value: f64::INFINITY }));
-        assert_eq!(decode(&success("string", r#"[1.5,"x\n"]"#)).unwrap().data, Data::String(Text { time: 1.5, value: "x\n".into() }));
-        assert_eq!(decode(&success("vector", "[]")).unwrap().data, Data::Vector(vec![]));
-        // The order of the keys is the server's affair.
-        let odd = r#"{"warnings":["w"],"infos":["i"],"data":{"result":[],"resultType":"matrix"},"status":"success"}"#;
-        let odd = decode(odd).unwrap();
-        assert_eq!((odd.warnings, odd.infos), (vec!["w".to_owned()], vec!["i".to_owned()]));
-    }
-
-    #[test]
-    fn refusals_and_rubbish() {
-        let refused = decode(r#"{"status":"error","errorType":"bad_data","error":"1:3: parse error"}"#).unwrap_err();
-        assert_eq!(refused.to_string(), "prometheus refused the query (bad_data): 1:3: parse error");
-        let native = success("vector", r#"[{"metric":{},"histogram":[1,{"count":"1"}]}]"#);
-        assert_eq!(decode(&native), Err(Error::NativeHistogram));
-        let table = [
-            ("", "line 1, column 0: EOF while parsing a value"),
-            ("<html>", "line 1, column 1: expected value"),
-            ("{\"status\":\"success\"", "line 1, column 19: EOF while parsing an object"),
-            ("{\"status\":\"success\"}", "line 1, column 1: no `data` in a success"),
-            ("{\"status\":\"odd\"}", "line 1, column 1: unknown status `odd`"),
-        ];
-        for (body, expected) in table {
-            assert_eq!(decode(body).unwrap_err().to_string(), format!("not an answer of the Prometheus API, {expected}"));
-        }
-        for result in [r#"[{"metric":{}}]"#, r#"[{"value":[1,"x"]}]"#, r#"[{"value":[1]}]"#, "{}", "[1]"] {
-            assert!(matches!(decode(&success("vector", result)), Err(Error::BadAnswer { .. })), "{result}");
-        }
-        let place = decode("{\"status\":\"success\",\n \"data\":{\"resultType\":\"scalar\",\"result\":[1,2]}}").unwrap_err();
-        assert!(place.to_string().contains("line 2, column 4"), "{place}");
-    }
-
-    #[test]
-    fn addresses() {
-        let instant = instant_url("http://localhost:9090/", "up{job=\"a b\"} > 0", Some(1.5)).unwrap();
-        assert_eq!(instant, "http://localhost:9090/api/v1/query?query=up%7Bjob%3D%22a%20b%22%7D%20%3E%200&time=1.5");
-        assert_eq!(instant_url("https://p/prom", "é", None).unwrap(), "https://p/prom/api/v1/query?query=%C3%A9");
-        let range = range_url("http://p", "up", 10.0, 70.0, 15.0).unwrap();
-        assert_eq!(range, "http://p/api/v1/query_range?query=up&start=10&end=70&step=15");
-        for base in ["", "localhost:9090", "http://", "http:///x", "http://p?x=1", "http://p#x", "http://p /x"] {
-            assert!(matches!(instant_url(base, "up", None), Err(Error::BadUrl { .. })), "{base}");
-        }
-        let table = [(2.0, 1.0, 1.0), (0.0, 1.0, 0.0), (0.0, 1.0, -1.0), (0.0, 11_001.0, 1.0), (f64::NAN, 1.0, 1.0), (0.0, 1.0, f64::INFINITY)];
-        for (start, end, step) in table {
-            assert!(matches!(range_url("http://p", "up", start, end, step), Err(Error::BadTime { .. })), "{start} {end} {step}");
-        }
-        assert!(range_url("http://p", "up", 0.0, 11_000.0, 1.0).is_ok());
-    }
-}
+mod tests;

@@ -63,7 +63,11 @@ pub fn lifetime(page: &Page, selector: &Selector, by: &[&str]) -> Result<Vec<His
     if all.is_empty() {
         return Err(page.absence(&selector));
     }
-    let mut groups = Groups { by, basis: Basis::Lifetime, groups: BTreeMap::new() };
+    let mut groups = Groups {
+        by,
+        basis: Basis::Lifetime,
+        groups: BTreeMap::new(),
+    };
     for series in all.into_values() {
         groups.add(series, false);
     }
@@ -77,10 +81,20 @@ pub fn lifetime(page: &Page, selector: &Selector, by: &[&str]) -> Result<Vec<His
 /// # Errors
 ///
 /// As [`lifetime`], and [`Error::NotCounter`] for a gauge histogram.
-pub fn window(before: &Page, after: &Page, selector: &Selector, by: &[&str]) -> Result<Vec<Histogram>, Error> {
+pub fn window(
+    before: &Page,
+    after: &Page,
+    selector: &Selector,
+    by: &[&str],
+) -> Result<Vec<Histogram>, Error> {
     let selector = bucket_selector(after, selector)?;
-    if let Some(kind @ Kind::GaugeHistogram) = after.family(selector.name()).map(|family| family.kind()) {
-        return Err(Error::NotCounter { name: selector.name().to_owned(), kind });
+    if let Some(kind @ Kind::GaugeHistogram) =
+        after.family(selector.name()).map(|family| family.kind())
+    {
+        return Err(Error::NotCounter {
+            name: selector.name().to_owned(),
+            kind,
+        });
     }
     let restarted = is_restarted(before, after);
     let old = Series::of_page(before, &selector, by)?;
@@ -88,13 +102,18 @@ pub fn window(before: &Page, after: &Page, selector: &Selector, by: &[&str]) -> 
     if new.is_empty() {
         return Err(after.absence(&selector));
     }
-    let mut groups = Groups { by, basis: Basis::Window, groups: BTreeMap::new() };
+    let mut groups = Groups {
+        by,
+        basis: Basis::Window,
+        groups: BTreeMap::new(),
+    };
     for (labels, mut series) in new {
         let Some(old) = old.get(&labels) else {
             groups.add(series, false);
             continue;
         };
-        let fell = |(bound, count): (&Bound, &f64)| old.buckets.get(bound).is_some_and(|old| count < old);
+        let fell =
+            |(bound, count): (&Bound, &f64)| old.buckets.get(bound).is_some_and(|old| count < old);
         let reset = restarted || series.buckets.iter().any(fell);
         if !reset {
             for (bound, count) in &mut series.buckets {
@@ -108,15 +127,23 @@ pub fn window(before: &Page, after: &Page, selector: &Selector, by: &[&str]) -> 
 
 /// The selector of the buckets, whichever of its two names the histogram was given.
 fn bucket_selector(page: &Page, selector: &Selector) -> Result<Selector, Error> {
-    let stem = selector.name().strip_suffix("_bucket").unwrap_or(selector.name());
+    let stem = selector
+        .name()
+        .strip_suffix("_bucket")
+        .unwrap_or(selector.name());
     let buckets = format!("{stem}_bucket");
     let is_histogram = |kind| matches!(kind, Kind::Histogram | Kind::GaugeHistogram);
     match page.family(stem).map(|family| family.kind()) {
         // Without a TYPE line the buckets are a metric of their own.
         Some(kind) if !is_histogram(kind) && page.family(&buckets).is_none() => {
-            Err(Error::NotHistogram { name: stem.to_owned(), kind })
+            Err(Error::NotHistogram {
+                name: stem.to_owned(),
+                kind,
+            })
         }
-        None if page.family(&buckets).is_none() => Err(page.absence(&selector.renamed(stem.to_owned()))),
+        None if page.family(&buckets).is_none() => {
+            Err(page.absence(&selector.renamed(stem.to_owned())))
+        }
         _ => Ok(selector.renamed(buckets)),
     }
 }
@@ -127,7 +154,9 @@ struct Bound(f64);
 
 impl Bound {
     fn parse(le: &str) -> Option<Self> {
-        let bound = super::scan::float(le.as_bytes()).ok().filter(|bound| !bound.is_nan())?;
+        let bound = super::scan::float(le.as_bytes())
+            .ok()
+            .filter(|bound| !bound.is_nan())?;
         // Adding 0 makes 0 of -0, which the order below would keep apart.
         Some(Self(bound + 0.0))
     }
@@ -175,16 +204,22 @@ impl<'p> Series<'p> {
     ) -> Result<BTreeMap<SeriesKey<'p>, Self>, Error> {
         let mut all: BTreeMap<SeriesKey<'p>, Self> = BTreeMap::new();
         for sample in page.filter(selector) {
-            let mut labels: SeriesKey<'p> = sample.labels().filter(|(name, _)| *name != "le").collect();
+            let mut labels: SeriesKey<'p> =
+                sample.labels().filter(|(name, _)| *name != "le").collect();
             labels.sort_unstable();
-            let series = all.entry(labels).or_insert_with(|| Series { group: key(&sample, by), ..Series::default() });
+            let series = all.entry(labels).or_insert_with(|| Series {
+                group: key(&sample, by),
+                ..Series::default()
+            });
             let le = sample.label("le").unwrap_or_default();
             let Some(bound) = Bound::parse(le) else {
                 series.ignored += 1;
                 continue;
             };
             if series.spellings.insert(le, ()).is_some() {
-                return Err(Error::Duplicate { series: sample.to_string() });
+                return Err(Error::Duplicate {
+                    series: sample.to_string(),
+                });
             }
             *series.buckets.entry(bound).or_default() += sample.value();
         }
@@ -222,7 +257,11 @@ impl<'p> Groups<'_, 'p> {
         let Self { by, basis, groups } = self;
         let histogram = |(group, sum): (Vec<&str>, Sum)| Histogram {
             labels: labels(by, &group),
-            buckets: sum.buckets.into_iter().map(|(bound, count)| Bucket { le: bound.0, count }).collect(),
+            buckets: sum
+                .buckets
+                .into_iter()
+                .map(|(bound, count)| Bucket { le: bound.0, count })
+                .collect(),
             basis,
             series: sum.series,
             resets: sum.resets,
@@ -251,19 +290,29 @@ mod tests {
     }
 
     fn counts(histogram: &Histogram) -> Vec<(f64, f64)> {
-        histogram.buckets.iter().map(|bucket| (bucket.le, bucket.count)).collect()
+        histogram
+            .buckets
+            .iter()
+            .map(|bucket| (bucket.le, bucket.count))
+            .collect()
     }
 
     const INF: f64 = f64::INFINITY;
 
     #[test]
     fn replicas_are_summed_by_bound() {
-        let page = page(&[series("i=\"a\",", [1, 2, 3]), series("i=\"b\",", [10, 20, 30]).replace("1.0", "1")]);
+        let page = page(&[
+            series("i=\"a\",", [1, 2, 3]),
+            series("i=\"b\",", [10, 20, 30]).replace("1.0", "1"),
+        ]);
         for name in ["h", "h_bucket"] {
             let all = lifetime(&page, &Selector::new(name), &[]).unwrap();
             assert_eq!(all.len(), 1);
             assert_eq!(counts(&all[0]), [(0.1, 11.0), (1.0, 22.0), (INF, 33.0)]);
-            assert_eq!((all[0].basis, all[0].series, all[0].count()), (Basis::Lifetime, 2, 33.0));
+            assert_eq!(
+                (all[0].basis, all[0].series, all[0].count()),
+                (Basis::Lifetime, 2, 33.0)
+            );
         }
         let each = lifetime(&page, &Selector::new("h"), &["i"]).unwrap();
         assert_eq!(each[1].labels.get("i").unwrap(), "b");
@@ -274,12 +323,22 @@ mod tests {
 
     #[test]
     fn a_window_is_subtracted_per_series() {
-        let before = page(&[series("i=\"a\",", [1, 2, 3]), series("i=\"b\",", [10, 20, 30])]);
+        let before = page(&[
+            series("i=\"a\",", [1, 2, 3]),
+            series("i=\"b\",", [10, 20, 30]),
+        ]);
         // `a` grew; `b` was reset, though its lowest bucket overtook; `c` is new.
-        let after = page(&[series("i=\"a\",", [2, 5, 9]), series("i=\"b\",", [11, 12, 13]), series("i=\"c\",", [1, 1, 1])]);
+        let after = page(&[
+            series("i=\"a\",", [2, 5, 9]),
+            series("i=\"b\",", [11, 12, 13]),
+            series("i=\"c\",", [1, 1, 1]),
+        ]);
         let each = window(&before, &after, &Selector::new("h"), &["i"]).unwrap();
         assert_eq!(counts(&each[0]), [(0.1, 1.0), (1.0, 3.0), (INF, 6.0)]);
-        assert_eq!((counts(&each[1]), each[1].resets), (vec![(0.1, 11.0), (1.0, 12.0), (INF, 13.0)], 1));
+        assert_eq!(
+            (counts(&each[1]), each[1].resets),
+            (vec![(0.1, 11.0), (1.0, 12.0), (INF, 13.0)], 1)
+        );
         assert_eq!(counts(&each[2]), [(0.1, 1.0), (1.0, 1.0), (INF, 1.0)]);
         let all = window(&before, &after, &Selector::new("h"), &[]).unwrap();
         assert_eq!(all[0].count(), 20.0);
@@ -291,17 +350,33 @@ mod tests {
 
     #[test]
     fn what_is_no_bucket() {
-        let odd = parse("h_bucket{le=\"x\"} 1\nh_bucket 2\nh_bucket{le=\"NaN\"} 2\nh_bucket{le=\"+Inf\"} 3\n").unwrap();
+        let odd = parse(
+            "h_bucket{le=\"x\"} 1\nh_bucket 2\nh_bucket{le=\"NaN\"} 2\nh_bucket{le=\"+Inf\"} 3\n",
+        )
+        .unwrap();
         let all = lifetime(&odd, &Selector::new("h"), &[]).unwrap();
         assert_eq!((all[0].ignored, all[0].buckets.len()), (3, 1));
         assert!(all[0].quantile(0.5).quality.malformed);
 
         let others = parse("# TYPE s summary\ns{quantile=\"0.5\"} 1\n# TYPE e histogram\ng 1\nd_bucket{le=\"1\"} 1\nd_bucket{le=\"1\"} 1\n").unwrap();
-        let fails = |name: &str| lifetime(&others, &Selector::new(name), &[]).unwrap_err().to_string();
-        assert_eq!(fails("s"), "`s` (summary) is not a histogram: it has no buckets");
-        assert_eq!(fails("g"), "`g` (untyped) is not a histogram: it has no buckets");
+        let fails = |name: &str| {
+            lifetime(&others, &Selector::new(name), &[])
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            fails("s"),
+            "`s` (summary) is not a histogram: it has no buckets"
+        );
+        assert_eq!(
+            fails("g"),
+            "`g` (untyped) is not a histogram: it has no buckets"
+        );
         assert_eq!(fails("e"), "no series matches `e_bucket`");
         assert_eq!(fails("nothing"), "no metric `nothing` on the page");
-        assert_eq!(fails("d"), "series d_bucket{le=\"1\"} stands twice on one page");
+        assert_eq!(
+            fails("d"),
+            "series d_bucket{le=\"1\"} stands twice on one page"
+        );
     }
 }

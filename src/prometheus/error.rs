@@ -89,23 +89,40 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoMetric { nearest, .. } => nearest.as_ref().map(|name| format!("did you mean `{name}`?")),
-            Self::NoSeries { series: 0, kind: Kind::Histogram, .. } => {
-                Some("a histogram's series end in `_bucket`, `_sum` and `_count`".into())
+            Self::NoMetric { nearest, .. } => nearest
+                .as_ref()
+                .map(|name| format!("did you mean `{name}`?")),
+            Self::NoSeries {
+                series: 0,
+                kind: Kind::Histogram,
+                ..
+            } => Some("a histogram's series end in `_bucket`, `_sum` and `_count`".into()),
+            Self::NoSeries {
+                series: 0, kind, ..
+            } => Some(format!(
+                "the page declares it as a {kind}, and it has no series yet"
+            )),
+            Self::NoSeries { series, .. } => {
+                Some(format!("it has {series} series under other labels"))
             }
-            Self::NoSeries { series: 0, kind, .. } => {
-                Some(format!("the page declares it as a {kind}, and it has no series yet"))
-            }
-            Self::NoSeries { series, .. } => Some(format!("it has {series} series under other labels")),
             Self::Several { .. } => Some("add labels until one is left, or use a sum".into()),
-            Self::NotHistogram { kind: Kind::Summary, .. } => {
-                Some("a summary carries its own quantiles: read the series with the label `quantile`".into())
+            Self::NotHistogram {
+                kind: Kind::Summary,
+                ..
+            } => Some(
+                "a summary carries its own quantiles: read the series with the label `quantile`"
+                    .into(),
+            ),
+            Self::NotCounter {
+                kind: Kind::Gauge, ..
+            } => Some("take the difference of its two values".into()),
+            Self::NotCounter {
+                kind: Kind::Histogram | Kind::Summary,
+                ..
+            } => Some("its `_count` and `_sum` series are counters".into()),
+            Self::NativeHistogram => {
+                Some("wrap the query in `histogram_quantile` or `histogram_count`".into())
             }
-            Self::NotCounter { kind: Kind::Gauge, .. } => Some("take the difference of its two values".into()),
-            Self::NotCounter { kind: Kind::Histogram | Kind::Summary, .. } => {
-                Some("its `_count` and `_sum` series are counters".into())
-            }
-            Self::NativeHistogram => Some("wrap the query in `histogram_quantile` or `histogram_count`".into()),
             _ => None,
         }
     }
@@ -136,7 +153,10 @@ pub enum Fault {
     #[error("expected a metric name, found {found}")]
     ExpectedName { found: String },
     #[error("expected {expected} after the metric name, found {found}")]
-    AfterName { expected: &'static str, found: String },
+    AfterName {
+        expected: &'static str,
+        found: String,
+    },
     #[error("empty metric name")]
     EmptyName,
     #[error("sample without a metric name")]

@@ -6,7 +6,7 @@
 //!
 //! | file | about |
 //! |---|---|
-//! | `parse` | text to page, with line and column in every error |
+//! | `parse` | text to page, with line and column in every error; `parse/` has the two sorts of lines |
 //! | `scan` | the cursor over one line that `parse` reads with |
 //! | `page` | the compact store and its views: families, samples |
 //! | `render` | page to text |

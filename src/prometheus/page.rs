@@ -151,12 +151,18 @@ impl Store {
         let (stem, suffix) = name.split_at_checked(name.rfind('_')?)?;
         let index = *self.by_name.get(stem)?;
         let family = self.families.get(index as usize)?;
-        family.kind.suffixes(self.openmetrics).contains(&suffix).then_some(index)
+        family
+            .kind
+            .suffixes(self.openmetrics)
+            .contains(&suffix)
+            .then_some(index)
     }
 
     fn label_records(&self, sample: &SampleRecord) -> &[LabelRecord] {
         let first = sample.first_label as usize;
-        self.labels.get(first..first + sample.labels as usize).unwrap_or_default()
+        self.labels
+            .get(first..first + sample.labels as usize)
+            .unwrap_or_default()
     }
 
     fn range(&self, family: &FamilyRecord) -> Range<usize> {
@@ -200,19 +206,31 @@ impl Page {
     }
 
     pub fn families(&self) -> impl ExactSizeIterator<Item = Family<'_>> {
-        self.store.families.iter().map(|record| Family { store: &self.store, record })
+        self.store.families.iter().map(|record| Family {
+            store: &self.store,
+            record,
+        })
     }
 
     /// The family of this name, or the one that a sample of this name (`..._bucket`) belongs to.
     #[must_use]
     pub fn family(&self, name: &str) -> Option<Family<'_>> {
-        let record = self.store.families.get(self.store.family_of(name)? as usize)?;
-        Some(Family { store: &self.store, record })
+        let record = self
+            .store
+            .families
+            .get(self.store.family_of(name)? as usize)?;
+        Some(Family {
+            store: &self.store,
+            record,
+        })
     }
 
     #[must_use]
     pub fn samples(&self) -> Samples<'_> {
-        Samples { store: &self.store, records: self.store.samples.iter() }
+        Samples {
+            store: &self.store,
+            records: self.store.samples.iter(),
+        }
     }
 }
 
@@ -261,14 +279,27 @@ impl<'p> Family<'p> {
 
     #[must_use]
     pub fn samples(&self) -> Samples<'p> {
-        let records = self.store.samples.get(self.store.range(self.record)).unwrap_or_default();
-        Samples { store: self.store, records: records.iter() }
+        let records = self
+            .store
+            .samples
+            .get(self.store.range(self.record))
+            .unwrap_or_default();
+        Samples {
+            store: self.store,
+            records: records.iter(),
+        }
     }
 }
 
 impl fmt::Debug for Family<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} with {} samples", self.kind(), self.name(), self.record.samples)
+        write!(
+            f,
+            "{} {} with {} samples",
+            self.kind(),
+            self.name(),
+            self.record.samples
+        )
     }
 }
 
@@ -301,7 +332,10 @@ impl<'p> Iterator for Samples<'p> {
     type Item = Sample<'p>;
 
     fn next(&mut self) -> Option<Sample<'p>> {
-        self.records.next().map(|record| Sample { store: self.store, record })
+        self.records.next().map(|record| Sample {
+            store: self.store,
+            record,
+        })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -340,13 +374,17 @@ impl<'p> Sample<'p> {
     /// Labels in the order of the line, values decoded.
     #[must_use]
     pub fn labels(&self) -> LabelIter<'p> {
-        LabelIter { store: self.store, records: self.store.label_records(self.record).iter() }
+        LabelIter {
+            store: self.store,
+            records: self.store.label_records(self.record).iter(),
+        }
     }
 
     /// A label's value. A missing label is `None`; matchers and grouping take it for the empty string, as PromQL does.
     #[must_use]
     pub fn label(&self, name: &str) -> Option<&'p str> {
-        self.labels().find_map(|(label, value)| (label == name).then_some(value))
+        self.labels()
+            .find_map(|(label, value)| (label == name).then_some(value))
     }
 }
 
@@ -384,7 +422,9 @@ impl<'p> Iterator for LabelIter<'p> {
     type Item = (&'p str, &'p str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.records.next().map(|label| (self.store.str(label.name), self.store.str(label.value)))
+        self.records
+            .next()
+            .map(|label| (self.store.str(label.name), self.store.str(label.value)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

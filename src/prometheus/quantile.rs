@@ -132,7 +132,7 @@ const ROUNDING: f64 = 1e-12;
 /// use tradeops::prometheus::{Basis, Bucket, quantile};
 ///
 /// let buckets = [(0.1, 5.0), (0.5, 10.0), (f64::INFINITY, 40.0)].map(|(le, count)| Bucket { le, count });
-/// assert_eq!(quantile(0.1, &buckets, Basis::Lifetime).value, 0.08);
+/// assert_eq!(quantile(0.25, &buckets, Basis::Lifetime).value, 0.5);
 /// assert!(quantile(0.95, &buckets, Basis::Lifetime).quality.overflow);
 /// ```
 #[must_use]
@@ -146,9 +146,15 @@ pub fn quantile(phi: f64, buckets: &[Bucket], basis: Basis) -> Quantile {
         quality: Quality::default(),
         forced: None,
     };
-    let mut sorted: Vec<Bucket> = buckets.iter().copied().filter(|bucket| !bucket.le.is_nan()).collect();
+    let mut sorted: Vec<Bucket> = buckets
+        .iter()
+        .copied()
+        .filter(|bucket| !bucket.le.is_nan())
+        .collect();
     sorted.sort_by(|a, b| a.le.total_cmp(&b.le));
-    let complete = sorted.last().is_some_and(|bucket| bucket.le == f64::INFINITY);
+    let complete = sorted
+        .last()
+        .is_some_and(|bucket| bucket.le == f64::INFINITY);
     coalesce(&mut sorted);
     raise(&mut sorted, &mut out);
     out.count = sorted.last().map_or(0.0, |bucket| bucket.count);
@@ -159,7 +165,11 @@ pub fn quantile(phi: f64, buckets: &[Bucket], basis: Basis) -> Quantile {
         return out;
     }
     if !(0.0..=1.0).contains(&phi) {
-        out.value = if phi < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
+        out.value = if phi < 0.0 {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        };
         return out;
     }
     if out.quality.malformed || out.quality.empty {
@@ -167,7 +177,13 @@ pub fn quantile(phi: f64, buckets: &[Bucket], basis: Basis) -> Quantile {
     }
     out.quality.low_count = out.count * phi.min(1.0 - phi) < FEW;
 
-    let Some(finite) = sorted.len().checked_sub(1).and_then(|last| sorted.get(..last)) else { return out };
+    let Some(finite) = sorted
+        .len()
+        .checked_sub(1)
+        .and_then(|last| sorted.get(..last))
+    else {
+        return out;
+    };
     let rank = phi * out.count;
     let found = finite.iter().position(|bucket| bucket.count >= rank);
     let before = |index: usize| index.checked_sub(1).and_then(|index| finite.get(index));
@@ -188,8 +204,9 @@ pub fn quantile(phi: f64, buckets: &[Bucket], basis: Basis) -> Quantile {
     out.lower = start;
     out.value = start + (bucket.le - start) * ((rank - below) / (bucket.count - below));
     // An exact value owes nothing to the width; a first bucket is flagged as such.
-    out.quality.wide_bucket =
-        !out.quality.exact && index > 0 && (start <= 0.0 || bucket.le > WIDE * start * (1.0 + ROUNDING));
+    out.quality.wide_bucket = !out.quality.exact
+        && index > 0
+        && (start <= 0.0 || bucket.le > WIDE * start * (1.0 + ROUNDING));
     out
 }
 
@@ -206,7 +223,9 @@ fn coalesce(sorted: &mut Vec<Bucket>) {
 
 /// Raises every count that is below the one before it.
 fn raise(sorted: &mut [Bucket], out: &mut Quantile) {
-    let Some((first, rest)) = sorted.split_first_mut() else { return };
+    let Some((first, rest)) = sorted.split_first_mut() else {
+        return;
+    };
     let mut highest = first.count;
     for bucket in rest {
         if bucket.count == highest {
@@ -217,7 +236,11 @@ fn raise(sorted: &mut [Bucket], out: &mut Quantile) {
         } else if bucket.count < highest {
             out.quality.forced_monotone = true;
             let drop = highest - bucket.count;
-            let forced = out.forced.get_or_insert(ForcedMonotone { from: bucket.le, to: bucket.le, largest_drop: drop });
+            let forced = out.forced.get_or_insert(ForcedMonotone {
+                from: bucket.le,
+                to: bucket.le,
+                largest_drop: drop,
+            });
             forced.to = bucket.le;
             forced.largest_drop = forced.largest_drop.max(drop);
         } else {
@@ -247,8 +270,15 @@ mod tests {
     /// Reads `le:count le:count`.
     fn buckets(text: &str) -> Vec<Bucket> {
         let number = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
-        let pairs = text.split_whitespace().filter_map(|pair| pair.split_once(':'));
-        pairs.map(|(le, count)| Bucket { le: number(le), count: number(count) }).collect()
+        let pairs = text
+            .split_whitespace()
+            .filter_map(|pair| pair.split_once(':'));
+        pairs
+            .map(|(le, count)| Bucket {
+                le: number(le),
+                count: number(count),
+            })
+            .collect()
     }
 
     const FALLING: &str = ".1:20 1:10 10:50 100:40 1000:90 Inf:80";
@@ -261,9 +291,19 @@ mod tests {
     fn golden_vectors() {
         let nan = f64::NAN;
         let table: &[(&str, f64, f64, &str)] = &[
-            (FALLING, 0.01, 0.0045, "first bucket, low count, forced monotone"),
+            (
+                FALLING,
+                0.01,
+                0.0045,
+                "first bucket, low count, forced monotone",
+            ),
             (FALLING, 0.5, 8.5, "wide bucket, forced monotone"),
-            (FALLING, 0.99, 979.75, "wide bucket, low count, forced monotone"),
+            (
+                FALLING,
+                0.99,
+                979.75,
+                "wide bucket, low count, forced monotone",
+            ),
             (LATENCY, 0.5, 0.045, ""),
             (LATENCY, 0.95, 0.1, "exact"),
             (LATENCY, 0.99, 0.25, "exact, low count"),
@@ -282,13 +322,19 @@ mod tests {
             (".1:5 1:9", 0.95, nan, "malformed"),
             ("", 0.95, nan, "empty, malformed"),
             (".1:NaN Inf:NaN", 0.5, nan, "malformed"),
-            (".1:100 1:100.00000000001 Inf:200", 0.5, 0.1, "exact, first bucket, precision"),
+            (
+                ".1:100 1:100.00000000001 Inf:200",
+                0.5,
+                0.1,
+                "exact, first bucket, precision",
+            ),
             ("1:10 1.0:20 2:50 Inf:50", 0.5, 25.0 / 30.0, "first bucket"),
             ("Inf:100 .1:10 1:100", 0.55, 0.55, "wide bucket"),
         ];
         for (text, phi, value, quality) in table {
             let got = quantile(*phi, &buckets(text), Basis::Lifetime);
-            let close = (got.value - value).abs() <= 1e-12 || (got.value.is_nan() && value.is_nan());
+            let close =
+                (got.value - value).abs() <= 1e-12 || (got.value.is_nan() && value.is_nan());
             assert!(close, "{text} at {phi}: {} instead of {value}", got.value);
             assert_eq!(got.quality.to_string(), *quality, "{text} at {phi}");
         }
@@ -314,11 +360,22 @@ mod tests {
         ];
         for (text, phi, expected) in table {
             let got = quantile(phi, &buckets(text), Basis::Window);
-            assert_eq!((got.lower, got.upper, got.count), expected, "{text} at {phi}");
+            assert_eq!(
+                (got.lower, got.upper, got.count),
+                expected,
+                "{text} at {phi}"
+            );
             assert_eq!(got.basis, Basis::Window);
         }
         let forced = quantile(0.5, &buckets(FALLING), Basis::Lifetime).forced;
-        assert_eq!(forced, Some(ForcedMonotone { from: 1.0, to: f64::INFINITY, largest_drop: 10.0 }));
+        assert_eq!(
+            forced,
+            Some(ForcedMonotone {
+                from: 1.0,
+                to: f64::INFINITY,
+                largest_drop: 10.0
+            })
+        );
     }
 
     proptest::proptest! {

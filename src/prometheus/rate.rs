@@ -88,7 +88,10 @@ pub fn increase(before: &Page, after: &Page, selector: &Selector) -> Result<Incr
     let restarted = is_restarted(before, after);
     let mut old = HashMap::new();
     for sample in before.filter(selector) {
-        unique(old.insert(series_key(&sample), sample.value()).is_some(), &sample)?;
+        unique(
+            old.insert(series_key(&sample), sample.value()).is_some(),
+            &sample,
+        )?;
     }
     let mut seen = HashMap::new();
     let mut series = Vec::new();
@@ -101,7 +104,11 @@ pub fn increase(before: &Page, after: &Page, selector: &Selector) -> Result<Incr
             Some(then) => (now - then, Change::Steady),
         };
         unique(seen.insert(key, ()).is_some(), &sample)?;
-        series.push(SeriesIncrease { labels: owned(&sample), increase, change });
+        series.push(SeriesIncrease {
+            labels: owned(&sample),
+            increase,
+            change,
+        });
     }
     let count = |wanted| series.iter().filter(|one| one.change == wanted).count();
     Ok(Increase {
@@ -118,9 +125,16 @@ pub fn increase(before: &Page, after: &Page, selector: &Selector) -> Result<Incr
 /// # Errors
 ///
 /// [`Error::BadWindow`] for a window that is not finite or not greater than 0; otherwise as [`increase`].
-pub fn rate(before: &Page, after: &Page, selector: &Selector, window_seconds: f64) -> Result<Rate, Error> {
+pub fn rate(
+    before: &Page,
+    after: &Page,
+    selector: &Selector,
+    window_seconds: f64,
+) -> Result<Rate, Error> {
     if !(window_seconds.is_finite() && window_seconds > 0.0) {
-        return Err(Error::BadWindow { seconds: window_seconds });
+        return Err(Error::BadWindow {
+            seconds: window_seconds,
+        });
     }
     let increase = increase(before, after, selector)?;
     let one = |one: SeriesIncrease| SeriesRate {
@@ -141,7 +155,9 @@ pub fn rate(before: &Page, after: &Page, selector: &Selector, window_seconds: f6
 
 /// Gauges have no rate; nor has a summary's own series, only its count and sum. An undeclared metric is believed.
 fn check_counter(page: &Page, name: &str) -> Result<(), Error> {
-    let Some(family) = page.family(name) else { return Ok(()) };
+    let Some(family) = page.family(name) else {
+        return Ok(());
+    };
     let counts = match family.kind() {
         Kind::Counter | Kind::Untyped => true,
         Kind::Histogram | Kind::Summary => family.name() != name,
@@ -151,7 +167,10 @@ fn check_counter(page: &Page, name: &str) -> Result<(), Error> {
     if counts || (family.kind() == Kind::Histogram && family.samples().len() == 0) {
         return Ok(());
     }
-    Err(Error::NotCounter { name: name.to_owned(), kind: family.kind() })
+    Err(Error::NotCounter {
+        name: name.to_owned(),
+        kind: family.kind(),
+    })
 }
 
 /// Whether the target says that it was started anew. Its start time is computed from the boot time, which may wander
@@ -172,11 +191,20 @@ fn series_key<'p>(sample: &Sample<'p>) -> Vec<(&'p str, &'p str)> {
 }
 
 fn unique(twice: bool, sample: &Sample<'_>) -> Result<(), Error> {
-    if twice { Err(Error::Duplicate { series: sample.to_string() }) } else { Ok(()) }
+    if twice {
+        Err(Error::Duplicate {
+            series: sample.to_string(),
+        })
+    } else {
+        Ok(())
+    }
 }
 
 fn owned(sample: &Sample<'_>) -> Labels {
-    sample.labels().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    sample
+        .labels()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -192,9 +220,23 @@ mod tests {
     fn each_series_on_its_own() {
         let (before, after) = (parse(BEFORE).unwrap(), parse(AFTER).unwrap());
         let growth = increase(&before, &after, &Selector::new("c")).unwrap();
-        let flat: Vec<_> = growth.series.iter().map(|one| (one.increase, one.change)).collect();
-        assert_eq!(flat, [(5.0, Change::Steady), (7.0, Change::Reset), (3.0, Change::Born)]);
-        assert_eq!((growth.total, growth.resets, growth.born, growth.gone), (15.0, 1, 1, 1));
+        let flat: Vec<_> = growth
+            .series
+            .iter()
+            .map(|one| (one.increase, one.change))
+            .collect();
+        assert_eq!(
+            flat,
+            [
+                (5.0, Change::Steady),
+                (7.0, Change::Reset),
+                (3.0, Change::Born)
+            ]
+        );
+        assert_eq!(
+            (growth.total, growth.resets, growth.born, growth.gone),
+            (15.0, 1, 1, 1)
+        );
 
         let rate = rate(&before, &after, &"c{x=\"1\"}".parse().unwrap(), 10.0).unwrap();
         assert_eq!((rate.per_second, rate.increase, rate.resets), (0.5, 5.0, 0));
@@ -203,8 +245,14 @@ mod tests {
 
     #[test]
     fn a_restart_shows_in_the_start_time() {
-        let page = |start: f64, count: u32| parse(format!("process_start_time_seconds {start}\nc {count}\n")).unwrap();
-        let table = [(100.0, 100.0, 15.0, 0), (100.0, 101.0, 15.0, 0), (100.0, 160.0, 25.0, 1)];
+        let page = |start: f64, count: u32| {
+            parse(format!("process_start_time_seconds {start}\nc {count}\n")).unwrap()
+        };
+        let table = [
+            (100.0, 100.0, 15.0, 0),
+            (100.0, 101.0, 15.0, 0),
+            (100.0, 160.0, 25.0, 1),
+        ];
         for (then, now, total, resets) in table {
             let growth = increase(&page(then, 10), &page(now, 25), &Selector::new("c")).unwrap();
             assert_eq!((growth.total, growth.resets), (total, resets));
@@ -214,16 +262,39 @@ mod tests {
     #[test]
     fn errors() {
         let (before, after) = (parse(BEFORE).unwrap(), parse(AFTER).unwrap());
-        let fails = |text: &str, window: f64| rate(&before, &after, &text.parse().unwrap(), window).unwrap_err().to_string();
-        assert_eq!(fails("g", 1.0), "`g` (gauge) is not a counter: it has no rate");
-        assert_eq!(fails("s", 1.0), "`s` (summary) is not a counter: it has no rate");
-        assert_eq!(fails("c{x=\"gone\"}", 1.0), "no series matches `c{x=\"gone\"}`");
+        let fails = |text: &str, window: f64| {
+            rate(&before, &after, &text.parse().unwrap(), window)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            fails("g", 1.0),
+            "`g` (gauge) is not a counter: it has no rate"
+        );
+        assert_eq!(
+            fails("s", 1.0),
+            "`s` (summary) is not a counter: it has no rate"
+        );
+        assert_eq!(
+            fails("c{x=\"gone\"}", 1.0),
+            "no series matches `c{x=\"gone\"}`"
+        );
         assert_eq!(fails("nothing", 1.0), "no metric `nothing` on the page");
         for window in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(fails("c", window).starts_with("a window of "));
         }
-        assert_eq!(rate(&before, &after, &Selector::new("s_count"), 2.0).unwrap().per_second, 2.0);
+        assert_eq!(
+            rate(&before, &after, &Selector::new("s_count"), 2.0)
+                .unwrap()
+                .per_second,
+            2.0
+        );
         let twice = parse("c 1\nc 2\n").unwrap();
-        assert_eq!(increase(&twice, &twice, &Selector::new("c")).unwrap_err().to_string(), "series c stands twice on one page");
+        assert_eq!(
+            increase(&twice, &twice, &Selector::new("c"))
+                .unwrap_err()
+                .to_string(),
+            "series c stands twice on one page"
+        );
     }
 }

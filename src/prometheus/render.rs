@@ -87,7 +87,10 @@ pub(super) fn series<'a>(
 }
 
 fn is_plain_name(name: &str) -> bool {
-    let mut cursor = super::scan::Cursor { line: name.as_bytes(), at: 0 };
+    let mut cursor = super::scan::Cursor {
+        line: name.as_bytes(),
+        at: 0,
+    };
     cursor.metric_name();
     cursor.is_at_end() && !name.is_empty()
 }

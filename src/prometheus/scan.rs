@@ -65,9 +65,14 @@ impl<'a> Cursor<'a> {
 
     fn name(&mut self, first: u8, rest: u8) -> (usize, usize) {
         let start = self.at;
-        if self.peek().is_some_and(|byte| CLASS[byte as usize] & first != 0) {
+        if self
+            .peek()
+            .is_some_and(|byte| CLASS[byte as usize] & first != 0)
+        {
             let tail = self.line.get(self.at..).unwrap_or_default();
-            let len = tail.iter().position(|byte| CLASS[*byte as usize] & rest == 0);
+            let len = tail
+                .iter()
+                .position(|byte| CLASS[*byte as usize] & rest == 0);
             self.at += len.unwrap_or(tail.len());
         }
         (start, self.at)
@@ -104,7 +109,10 @@ impl<'a> Cursor<'a> {
     /// Everything up to the next blank.
     pub(super) fn word(&mut self) -> &'a [u8] {
         let tail = self.line.get(self.at..).unwrap_or_default();
-        let len = tail.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(tail.len());
+        let len = tail
+            .iter()
+            .position(|byte| matches!(byte, b' ' | b'\t'))
+            .unwrap_or(tail.len());
         self.at += len;
         tail.get(..len).unwrap_or_default()
     }
@@ -120,8 +128,13 @@ impl<'a> Cursor<'a> {
 
 /// The first characters of the bytes in back ticks; what cannot be printed is escaped.
 fn quote_start(bytes: &[u8], characters: usize) -> String {
-    let head = bytes.get(..bytes.len().min(4 * characters)).unwrap_or_default();
-    let text: String = String::from_utf8_lossy(head).chars().take(characters).collect();
+    let head = bytes
+        .get(..bytes.len().min(4 * characters))
+        .unwrap_or_default();
+    let text: String = String::from_utf8_lossy(head)
+        .chars()
+        .take(characters)
+        .collect();
     quote(text.as_bytes())
 }
 
@@ -148,22 +161,32 @@ pub(super) fn quote(bytes: &[u8]) -> String {
 pub(super) fn float(token: &[u8]) -> Result<f64, Fault> {
     // Most values are small whole numbers; those of up to 15 digits are exact in a float.
     if token.len() <= 15 && !token.is_empty() && token.iter().all(u8::is_ascii_digit) {
-        let whole = token.iter().fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        let whole = token
+            .iter()
+            .fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
         return Ok(whole as f64);
     }
-    let value = std::str::from_utf8(token).ok().and_then(|text| text.parse::<f64>().ok());
+    let value = std::str::from_utf8(token)
+        .ok()
+        .and_then(|text| text.parse::<f64>().ok());
     match value {
         Some(value) if value.is_infinite() && token.iter().any(u8::is_ascii_digit) => {
-            Err(Fault::ValueOutOfRange { value: quote(token) })
+            Err(Fault::ValueOutOfRange {
+                value: quote(token),
+            })
         }
         Some(value) => Ok(value),
-        None => Err(Fault::BadValue { value: quote(token) }),
+        None => Err(Fault::BadValue {
+            value: quote(token),
+        }),
     }
 }
 
 /// A timestamp in milliseconds. The 0.0.4 format has whole milliseconds, OpenMetrics seconds with a fraction.
 pub(super) fn timestamp(token: &[u8], openmetrics: bool) -> Result<i64, Fault> {
-    let bad = || Fault::BadTimestamp { timestamp: quote(token) };
+    let bad = || Fault::BadTimestamp {
+        timestamp: quote(token),
+    };
     let text = std::str::from_utf8(token).map_err(|_| bad())?;
     let milliseconds = if openmetrics {
         let milliseconds = (float(token).map_err(|_| bad())? * 1000.0).round();
@@ -171,7 +194,9 @@ pub(super) fn timestamp(token: &[u8], openmetrics: bool) -> Result<i64, Fault> {
         let fits = milliseconds.abs() < 9_223_372_036_854_775_808.0;
         fits.then_some(milliseconds as i64)
     } else {
-        text.parse::<i64>().ok().filter(|value| *value != super::page::NO_TIMESTAMP)
+        text.parse::<i64>()
+            .ok()
+            .filter(|value| *value != super::page::NO_TIMESTAMP)
     };
     milliseconds.ok_or_else(bad)
 }

@@ -61,7 +61,10 @@ impl Matcher {
         let regex = || {
             compile(operand)
                 .and_then(|_| compile(&format!("{FRAME_START}{operand}{FRAME_END}")))
-                .map_err(|error| Error::BadMatcher { label: label.to_owned(), message: error.to_string() })
+                .map_err(|error| Error::BadMatcher {
+                    label: label.to_owned(),
+                    message: error.to_string(),
+                })
         };
         Ok(match operator {
             "=~" => Self::Match(regex()?),
@@ -84,7 +87,9 @@ impl Matcher {
     fn parts(&self) -> (&'static str, &str) {
         fn operand(regex: &Regex) -> &str {
             let framed = regex.as_str().strip_prefix(FRAME_START);
-            framed.and_then(|text| text.strip_suffix(FRAME_END)).unwrap_or_default()
+            framed
+                .and_then(|text| text.strip_suffix(FRAME_END))
+                .unwrap_or_default()
         }
         match self {
             Self::Equal(value) => ("=", value),
@@ -108,7 +113,10 @@ pub struct Selector {
 impl Selector {
     /// All series of this name.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), matchers: Vec::new() }
+        Self {
+            name: name.into(),
+            matchers: Vec::new(),
+        }
     }
 
     /// A name and label conditions in the spelling of this module's table.
@@ -133,7 +141,8 @@ impl Selector {
     ///
     /// As [`Matcher::new`].
     pub fn and(mut self, label: &str, condition: &str) -> Result<Self, Error> {
-        self.matchers.push((label.to_owned(), Matcher::new(label, condition)?));
+        self.matchers
+            .push((label.to_owned(), Matcher::new(label, condition)?));
         Ok(self)
     }
 
@@ -151,11 +160,17 @@ impl Selector {
     #[must_use]
     pub fn accepts(&self, sample: &Sample<'_>) -> bool {
         sample.name() == self.name
-            && self.matchers.iter().all(|(label, matcher)| matcher.accepts(sample.label(label).unwrap_or_default()))
+            && self
+                .matchers
+                .iter()
+                .all(|(label, matcher)| matcher.accepts(sample.label(label).unwrap_or_default()))
     }
 
     pub(super) fn renamed(&self, name: String) -> Self {
-        Self { name, matchers: self.matchers.clone() }
+        Self {
+            name,
+            matchers: self.matchers.clone(),
+        }
     }
 }
 
@@ -163,7 +178,10 @@ impl Page {
     /// The samples that the selector means, in page order; none is not an error.
     pub fn filter<'a>(&'a self, selector: &'a Selector) -> impl Iterator<Item = Sample<'a>> {
         let family = self.family(selector.name());
-        family.into_iter().flat_map(|family| family.samples()).filter(|sample| selector.accepts(sample))
+        family
+            .into_iter()
+            .flat_map(|family| family.samples())
+            .filter(|sample| selector.accepts(sample))
     }
 
     /// The samples that the selector means, at least one.
@@ -173,7 +191,11 @@ impl Page {
     /// [`Error::NoMetric`] when the page does not know the name, [`Error::NoSeries`] when it does and no series fits.
     pub fn find<'a>(&'a self, selector: &'a Selector) -> Result<Vec<Sample<'a>>, Error> {
         let found: Vec<_> = self.filter(selector).collect();
-        if found.is_empty() { Err(self.absence(selector)) } else { Ok(found) }
+        if found.is_empty() {
+            Err(self.absence(selector))
+        } else {
+            Ok(found)
+        }
     }
 
     /// Why nothing was found.
@@ -182,13 +204,28 @@ impl Page {
         let Some(family) = self.family(name) else {
             let distance = |family: &str| strsim::damerau_levenshtein(family, name);
             // A page of a hostile target may have very many and very long names; nearest is a courtesy only.
-            let names = self.families().map(|family| family.name()).filter(|family| family.len() < 200).take(5000);
+            let names = self
+                .families()
+                .map(|family| family.name())
+                .filter(|family| family.len() < 200)
+                .take(5000);
             let nearest = names.map(|family| (distance(family), family)).min();
-            let near = nearest.filter(|(distance, _)| name.len() < 200 && distance * 3 <= name.len());
-            return Error::NoMetric { name: name.to_owned(), nearest: near.map(|(_, name)| name.to_owned()) };
+            let near =
+                nearest.filter(|(distance, _)| name.len() < 200 && distance * 3 <= name.len());
+            return Error::NoMetric {
+                name: name.to_owned(),
+                nearest: near.map(|(_, name)| name.to_owned()),
+            };
         };
-        let series = family.samples().filter(|sample| sample.name() == name).count();
-        Error::NoSeries { selector: selector.to_string(), kind: family.kind(), series }
+        let series = family
+            .samples()
+            .filter(|sample| sample.name() == name)
+            .count();
+        Error::NoSeries {
+            selector: selector.to_string(),
+            kind: family.kind(),
+            series,
+        }
     }
 }
 
@@ -200,7 +237,11 @@ impl fmt::Display for Selector {
             write!(f, "{}{label}{operator}", if index == 0 { "{" } else { "," })?;
             super::render::quoted(f, operand)?;
         }
-        if self.matchers.is_empty() { Ok(()) } else { f.write_str("}") }
+        if self.matchers.is_empty() {
+            Ok(())
+        } else {
+            f.write_str("}")
+        }
     }
 }
 
@@ -221,7 +262,10 @@ impl FromStr for Selector {
             column: text.get(..at).unwrap_or(text).chars().count() + 1,
             message: message.to_owned(),
         };
-        let mut cursor = Cursor { line: text.as_bytes(), at: 0 };
+        let mut cursor = Cursor {
+            line: text.as_bytes(),
+            at: 0,
+        };
         cursor.skip_blanks();
         let (from, to) = cursor.metric_name();
         let name = text.get(from..to).unwrap_or_default();
@@ -243,14 +287,21 @@ impl FromStr for Selector {
                 }
                 cursor.skip_blanks();
                 let tail = text.get(cursor.at..).unwrap_or_default();
-                let operator = ["=~", "!~", "!=", "="].into_iter().find(|operator| tail.starts_with(operator));
-                let operator = operator.ok_or_else(|| bad(cursor.at, "expected `=`, `!=`, `=~` or `!~`"))?;
+                let operator = ["=~", "!~", "!=", "="]
+                    .into_iter()
+                    .find(|operator| tail.starts_with(operator));
+                let operator =
+                    operator.ok_or_else(|| bad(cursor.at, "expected `=`, `!=`, `=~` or `!~`"))?;
                 cursor.at += operator.len();
                 cursor.skip_blanks();
                 let at = cursor.at;
-                let (operand, used) = string(text.get(at..).unwrap_or_default()).map_err(|message| bad(at, message))?;
+                let (operand, used) = string(text.get(at..).unwrap_or_default())
+                    .map_err(|message| bad(at, message))?;
                 cursor.at += used;
-                selector.matchers.push((label.to_owned(), Matcher::with_operator(label, operator, &operand)?));
+                selector.matchers.push((
+                    label.to_owned(),
+                    Matcher::with_operator(label, operator, &operand)?,
+                ));
                 cursor.skip_blanks();
                 if !cursor.take(b',') && cursor.peek() != Some(b'}') {
                     return Err(bad(cursor.at, "expected `,` or `}`"));
@@ -258,7 +309,11 @@ impl FromStr for Selector {
             }
         }
         cursor.skip_blanks();
-        if cursor.is_at_end() { Ok(selector) } else { Err(bad(cursor.at, "expected the end of the selector")) }
+        if cursor.is_at_end() {
+            Ok(selector)
+        } else {
+            Err(bad(cursor.at, "expected the end of the selector"))
+        }
     }
 }
 
@@ -299,7 +354,8 @@ mod tests {
     #[test]
     fn both_spellings() {
         let page = parse(PAGE).unwrap();
-        let table: &[(&str, &[(&str, &str)], f64)] = &[
+        type Conditions = &'static [(&'static str, &'static str)];
+        let table: &[(&str, Conditions, f64)] = &[
             ("r", &[], 7.0),
             ("r{}", &[], 7.0),
             ("r{path=\"/a\"}", &[("path", "/a")], 1.0),
@@ -309,14 +365,22 @@ mod tests {
             ("r{status!~`5\\d\\d`}", &[("status", "!~5..")], 5.0),
             ("r{status=\"\"}", &[("status", "")], 4.0),
             ("r{path=\"=~x\"}", &[("path", "==~x")], 4.0),
-            ("r{path=~\"/a|/b\",status!=\"200\"}", &[("path", "=~/a|/b"), ("status", "!=200")], 2.0),
+            (
+                "r{path=~\"/a|/b\",status!=\"200\"}",
+                &[("path", "=~/a|/b"), ("status", "!=200")],
+                2.0,
+            ),
         ];
         for (text, conditions, expected) in table {
             let promql: Selector = text.parse().unwrap();
             assert_eq!(page.sum(&promql), Ok(*expected), "{text}");
             let map = Selector::with("r", conditions.iter().copied()).unwrap();
             assert_eq!(page.sum(&map), Ok(*expected), "{conditions:?}");
-            assert_eq!(page.sum(&map.to_string().parse().unwrap()), Ok(*expected), "{map}");
+            assert_eq!(
+                page.sum(&map.to_string().parse().unwrap()),
+                Ok(*expected),
+                "{map}"
+            );
         }
         // The whole value must match.
         assert!(page.sum(&"r{status=~\"50\"}".parse().unwrap()).is_err());
@@ -326,19 +390,40 @@ mod tests {
     fn errors() {
         let table = [
             ("", "bad selector ``, column 1: expected a metric name"),
-            ("a{", "bad selector `a{`, column 3: expected a label name or `}`"),
-            ("a{b>\"1\"}", "bad selector `a{b>\"1\"}`, column 4: expected `=`, `!=`, `=~` or `!~`"),
-            ("a{b=1}", "bad selector `a{b=1}`, column 5: expected a string in quotes"),
-            ("a{b=\"1}", "bad selector `a{b=\"1}`, column 5: unterminated string"),
-            ("a{b=\"1\" c", "bad selector `a{b=\"1\" c`, column 9: expected `,` or `}`"),
-            ("a b", "bad selector `a b`, column 3: expected the end of the selector"),
+            (
+                "a{",
+                "bad selector `a{`, column 3: expected a label name or `}`",
+            ),
+            (
+                "a{b>\"1\"}",
+                "bad selector `a{b>\"1\"}`, column 4: expected `=`, `!=`, `=~` or `!~`",
+            ),
+            (
+                "a{b=1}",
+                "bad selector `a{b=1}`, column 5: expected a string in quotes",
+            ),
+            (
+                "a{b=\"1}",
+                "bad selector `a{b=\"1}`, column 5: unterminated string",
+            ),
+            (
+                "a{b=\"1\" c",
+                "bad selector `a{b=\"1\" c`, column 9: expected `,` or `}`",
+            ),
+            (
+                "a b",
+                "bad selector `a b`, column 3: expected the end of the selector",
+            ),
         ];
         for (text, expected) in table {
             assert_eq!(text.parse::<Selector>().unwrap_err().to_string(), expected);
         }
         for operand in ["(", "a)|(b", "\\w{1000}{1000}"] {
             let error = Selector::with("a", [("b", format!("=~{operand}"))]).unwrap_err();
-            assert!(matches!(&error, Error::BadMatcher { label, .. } if label == "b"), "{error}");
+            assert!(
+                matches!(&error, Error::BadMatcher { label, .. } if label == "b"),
+                "{error}"
+            );
         }
     }
 
@@ -349,9 +434,18 @@ mod tests {
             let error = page.sum(&text.parse().unwrap()).unwrap_err();
             format!("{error}: {}", error.hint().unwrap_or_default())
         };
-        assert_eq!(hint("r{path=\"/c\"}"), "no series matches `r{path=\"/c\"}`: it has 3 series under other labels");
-        assert_eq!(hint("e"), "no series matches `e`: the page declares it as a counter, and it has no series yet");
-        assert_eq!(hint("h"), "no series matches `h`: a histogram's series end in `_bucket`, `_sum` and `_count`");
+        assert_eq!(
+            hint("r{path=\"/c\"}"),
+            "no series matches `r{path=\"/c\"}`: it has 3 series under other labels"
+        );
+        assert_eq!(
+            hint("e"),
+            "no series matches `e`: the page declares it as a counter, and it has no series yet"
+        );
+        assert_eq!(
+            hint("h"),
+            "no series matches `h`: a histogram's series end in `_bucket`, `_sum` and `_count`"
+        );
         assert_eq!(hint("zzz"), "no metric `zzz` on the page: ");
         let page = parse("app_requests_total 1\n").unwrap();
         let error = page.sum(&Selector::new("app_request_total")).unwrap_err();
