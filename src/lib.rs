@@ -6,5 +6,6 @@
 pub mod api;
 pub mod cli;
 pub mod gate;
+pub mod prometheus;
 pub mod run;
 pub mod script;
