@@ -14,14 +14,17 @@ mod primitive;
 mod shape;
 mod task;
 pub(crate) mod ui;
+mod workflow;
+pub use workflow::WorkflowRunner;
 pub mod units;
 
-pub use branch::{Branch, enter, with_branch};
+pub use branch::{Branch, Frame, enter, with_branch};
 pub use call::Call;
+pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
 pub(crate) use dispatch::{closest, to_json};
 pub use failure::{Failure, Kind};
-pub use output::{Cleanup, Output, ScriptArgs, StateFolder};
+pub use output::{Cleanup, Output, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
 };
@@ -38,4 +41,5 @@ pub static NAMESPACES: &[&Namespace] = &[
     &plan::NAMESPACE,
     &task::NAMESPACE,
     &ui::NAMESPACE,
+    &workflow::NAMESPACE,
 ];
