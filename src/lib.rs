@@ -6,6 +6,8 @@
 pub mod api;
 pub mod cli;
 pub mod gate;
+pub mod history;
 pub mod prometheus;
+pub mod report;
 pub mod run;
 pub mod script;

@@ -8,9 +8,11 @@ mod branch;
 mod call;
 mod dispatch;
 mod failure;
+mod history;
 mod output;
 mod plan;
 mod primitive;
+mod report;
 mod shape;
 mod task;
 pub(crate) mod ui;
@@ -30,15 +32,19 @@ pub use primitive::{
 };
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
+pub(crate) use report::is_report;
+
 /// A result as people read it, for the records that have a form of their own.
-pub(crate) fn human(_: &rhai::Dynamic, _: Output) -> Option<String> {
-    None
+pub(crate) fn human(value: &rhai::Dynamic, output: Output) -> Option<String> {
+    report::human(value, output)
 }
 
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
+    &history::NAMESPACE,
     &plan::NAMESPACE,
+    &report::NAMESPACE,
     &task::NAMESPACE,
     &ui::NAMESPACE,
     &workflow::NAMESPACE,

@@ -242,9 +242,22 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     );
     let (answer, flights) = wait(&run, &cancel, until, &events);
     let left = clean_up(&run, &frame, &engine, &program);
+    let outcome = outcome(answer, &run, &cancel, &program);
+    let mut left = left;
+    if let Outcome::Value(value) = &outcome
+        && api::is_report(value)
+        && !run.mode().is_plan()
+        && let Err(error) = crate::history::keep(
+            &request.state,
+            &source.name,
+            &run.redactor().json(&api::to_json(value)),
+        )
+    {
+        left.push(format!("the result was not kept: {error}"));
+    }
     run.resources().release();
     Ok(Ended {
-        outcome: outcome(answer, &run, &cancel, &program),
+        outcome,
         elapsed: run.elapsed(),
         run,
         program,
