@@ -4,5 +4,6 @@
 //! `docs/architecture.md` says why.
 
 pub mod api;
+pub mod docker;
 pub mod gate;
 pub mod run;
