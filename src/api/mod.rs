@@ -6,6 +6,7 @@
 mod branch;
 mod call;
 mod dispatch;
+pub mod docker;
 mod failure;
 mod primitive;
 mod shape;
@@ -21,4 +22,4 @@ pub use primitive::{
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
 /// Every namespace, in alphabetical order.
-pub static NAMESPACES: &[&Namespace] = &[];
+pub static NAMESPACES: &[&Namespace] = &[&docker::NAMESPACE];
