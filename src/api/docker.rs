@@ -1,6 +1,7 @@
 //! `docker::...`: containers of the engine that `DOCKER_HOST` names, else of the default socket.
 
 mod change;
+mod engine;
 mod shapes;
 
 use std::sync::Arc;
@@ -10,15 +11,31 @@ use chrono::{DateTime, Utc};
 
 use super::{Arg, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param, units};
 use crate::docker::{Engine, Error, EventRange, Filter, Goal, LogBounds, LogRange};
-use shapes::{
-    CONTAINER, DETAIL, DISK_USAGE, EVENTS, IMAGE, INFO, LINE_COUNT, LOGS, NETWORK, SAMPLE, STATS, VOLUME,
-    WAITED,
-};
+use shapes::{CONTAINER, DETAIL, EVENTS, LINE_COUNT, LOGS, SAMPLE, STATS, WAITED};
 
-const NAME: Param = param("name", Ty::Str, "exact name, or an id of at least 12 digits");
-const PROJECT: Param = option("project", Ty::Opt(&Ty::Str), "()", "of this compose project");
-const SERVICE: Param = option("service", Ty::Opt(&Ty::Str), "()", "of this compose service");
-const LABELS: Param = option("labels", Ty::List(&Ty::Str), "[]", "with all these labels: `\"key\"` or `\"key=value\"`");
+const NAME: Param = param(
+    "name",
+    Ty::Str,
+    "exact name, or an id of at least 12 digits",
+);
+const PROJECT: Param = option(
+    "project",
+    Ty::Opt(&Ty::Str),
+    "()",
+    "of this compose project",
+);
+const SERVICE: Param = option(
+    "service",
+    Ty::Opt(&Ty::Str),
+    "()",
+    "of this compose service",
+);
+const LABELS: Param = option(
+    "labels",
+    Ty::List(&Ty::Str),
+    "[]",
+    "with all these labels: `\"key\"` or `\"key=value\"`",
+);
 const SINCE: Param = option(
     "since",
     Ty::Any,
@@ -26,13 +43,34 @@ const SINCE: Param = option(
     "from then on: a `Time`, RFC 3339 text, or a duration before now such as `\"5m\"`",
 );
 const BEFORE: Param = option("before", Ty::Any, "()", "up to then, written as `since`");
-const LAST: Param = option("last", Ty::Opt(&Ty::Int), "()", "only this many lines, the newest");
-const STREAM: Param = option("stream", Ty::OneOf(&["both", "stdout", "stderr"]), "\"both\"", "which stream");
+const LAST: Param = option(
+    "last",
+    Ty::Opt(&Ty::Int),
+    "()",
+    "only this many lines, the newest",
+);
+const STREAM: Param = option(
+    "stream",
+    Ty::OneOf(&["both", "stdout", "stderr"]),
+    "\"both\"",
+    "which stream",
+);
 const TIMEOUT: Param = option("timeout", Ty::Duration, "\"60s\"", "how long to wait");
 
 const READ_ERRORS: &[Kind] = &[Kind::Unreachable, Kind::Refused, Kind::Timeout];
-const NAMED_ERRORS: &[Kind] = &[Kind::NotFound, Kind::Unreachable, Kind::Refused, Kind::Timeout];
-const WAIT_ERRORS: &[Kind] = &[Kind::Timeout, Kind::Conflict, Kind::NotFound, Kind::Unreachable, Kind::Refused];
+const NAMED_ERRORS: &[Kind] = &[
+    Kind::NotFound,
+    Kind::Unreachable,
+    Kind::Refused,
+    Kind::Timeout,
+];
+const WAIT_ERRORS: &[Kind] = &[
+    Kind::Timeout,
+    Kind::Conflict,
+    Kind::NotFound,
+    Kind::Unreachable,
+    Kind::Refused,
+];
 
 /// The namespace.
 pub static NAMESPACE: Namespace = Namespace {
@@ -55,7 +93,8 @@ pub static NAMESPACE: Namespace = Namespace {
             example: "for c in docker::containers(#{ project: \"trading\" }) {\n    print(`${c.name} is ${c.state}`);\n}",
             target: |_| "docker".into(),
             call: |call| {
-                let found = engine(call).containers(call.cx(), &filter(call, call.args().bool("all")))?;
+                let found =
+                    engine(call).containers(call.cx(), &filter(call, call.args().bool("all")))?;
                 Ok(CONTAINER.records(&found))
             },
             ..Primitive::READ
@@ -101,14 +140,22 @@ pub static NAMESPACE: Namespace = Namespace {
             doc: "Tells everything about one container: state, exit code, health probes, limits, mounts, ports.\nA missing one is `not_found`, with similar names in the hint.",
             example: "let c = docker::inspect(\"trading-redis\");\nif c.oom_killed { print(`${c.name} needs more than ${c.memory_limit_bytes} bytes`); }",
             target: on_container,
-            call: |call| Ok(DETAIL.record(&engine(call).container(call.cx(), call.args().str("name"))?)),
+            call: |call| {
+                Ok(DETAIL.record(&engine(call).container(call.cx(), call.args().str("name"))?))
+            },
             ..Primitive::READ
         },
         Primitive {
             name: "stats",
             params: &[NAME],
             returns: Ty::Record(&STATS),
-            errors: &[Kind::Conflict, Kind::NotFound, Kind::Unreachable, Kind::Refused, Kind::Timeout],
+            errors: &[
+                Kind::Conflict,
+                Kind::NotFound,
+                Kind::Unreachable,
+                Kind::Refused,
+                Kind::Timeout,
+            ],
             doc: "Measures what one running container uses, as `docker stats` does: CPU in percent of one core, memory without the page cache.\nTakes about a second; for several containers use `stats_of` or `stats_all`. A container that does not run is a `conflict`.",
             example: "let s = docker::stats(\"trading-redis\");\nprint(`${s.cpu_percent} %, ${s.memory_percent} % of its memory`);",
             target: on_container,
@@ -117,13 +164,19 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "stats_of",
-            params: &[param("names", Ty::List(&Ty::Str), "exact names, or ids of at least 12 digits")],
+            params: &[param(
+                "names",
+                Ty::List(&Ty::Str),
+                "exact names, or ids of at least 12 digits",
+            )],
             returns: Ty::List(&Ty::Record(&SAMPLE)),
             errors: READ_ERRORS,
             doc: "Measures what these containers use, all at the same time, in the order given.\nOne that is missing or does not run has its reason in `error`, and `stats` is `()`.",
             example: "for s in docker::stats_of([\"trading-redis\", \"trading-postgres\"]) {\n    if s.stats != () { print(`${s.name}: ${s.stats.memory_bytes}`); }\n}",
             target: |_| "docker".into(),
-            call: |call| Ok(SAMPLE.records(&engine(call).stats_of(call.cx(), &call.args().strs("names"))?)),
+            call: |call| {
+                Ok(SAMPLE.records(&engine(call).stats_of(call.cx(), &call.args().strs("names"))?))
+            },
             ..Primitive::READ
         },
         Primitive {
@@ -134,7 +187,9 @@ pub static NAMESPACE: Namespace = Namespace {
             doc: "Measures what all running containers use, at the same time.",
             example: "for s in docker::stats_all(#{ project: \"trading\" }) {\n    print(s.name);\n}",
             target: |_| "docker".into(),
-            call: |call| Ok(SAMPLE.records(&engine(call).stats_all(call.cx(), &filter(call, false))?)),
+            call: |call| {
+                Ok(SAMPLE.records(&engine(call).stats_all(call.cx(), &filter(call, false))?))
+            },
             ..Primitive::READ
         },
         Primitive {
@@ -145,8 +200,18 @@ pub static NAMESPACE: Namespace = Namespace {
                 SINCE,
                 BEFORE,
                 STREAM,
-                option("max_lines", Ty::Int, "10000", "keep at most this many lines, the newest"),
-                option("max_bytes", Ty::Size, "\"8MiB\"", "keep at most this much text, the newest"),
+                option(
+                    "max_lines",
+                    Ty::Int,
+                    "10000",
+                    "keep at most this many lines, the newest",
+                ),
+                option(
+                    "max_bytes",
+                    Ty::Size,
+                    "\"8MiB\"",
+                    "keep at most this much text, the newest",
+                ),
             ],
             returns: Ty::Record(&LOGS),
             errors: NAMED_ERRORS,
@@ -168,15 +233,31 @@ pub static NAMESPACE: Namespace = Namespace {
             name: "count_lines",
             params: &[NAME],
             options: &[
-                option("pattern", Ty::Str, "\"\"", "a regular expression; the default matches every line"),
-                option("except", Ty::Opt(&Ty::Str), "()", "a regular expression; lines that match it do not count"),
+                option(
+                    "pattern",
+                    Ty::Str,
+                    "\"\"",
+                    "a regular expression; the default matches every line",
+                ),
+                option(
+                    "except",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "a regular expression; lines that match it do not count",
+                ),
                 SINCE,
                 BEFORE,
                 LAST,
                 STREAM,
             ],
             returns: Ty::Record(&LINE_COUNT),
-            errors: &[Kind::Invalid, Kind::NotFound, Kind::Unreachable, Kind::Refused, Kind::Timeout],
+            errors: &[
+                Kind::Invalid,
+                Kind::NotFound,
+                Kind::Unreachable,
+                Kind::Refused,
+                Kind::Timeout,
+            ],
             doc: "Counts the lines of a container's log that match, in constant memory.\nRegular expressions are those of the Rust crate `regex`; start with `(?i)` to ignore case.",
             example: "let c = docker::count_lines(\"trading-redis\", #{ since: \"5m\", pattern: \"(?i)error\", except: \"no error\" });\nif c.matched > 0 { print(c.sample); }",
             target: on_container,
@@ -198,12 +279,32 @@ pub static NAMESPACE: Namespace = Namespace {
             options: &[
                 SINCE,
                 BEFORE,
-                option("container", Ty::Opt(&Ty::Str), "()", "of this container, by exact name or id"),
+                option(
+                    "container",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "of this container, by exact name or id",
+                ),
                 PROJECT,
                 SERVICE,
-                option("kind", Ty::Opt(&Ty::Str), "()", "`\"container\"`, `\"image\"`, `\"network\"` or `\"volume\"`"),
-                option("actions", Ty::List(&Ty::Str), "[]", "only these: `[\"die\", \"oom\"]`"),
-                option("exec", Ty::Bool, "false", "the `exec_*` events too, of which each health check makes three"),
+                option(
+                    "kind",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "`\"container\"`, `\"image\"`, `\"network\"` or `\"volume\"`",
+                ),
+                option(
+                    "actions",
+                    Ty::List(&Ty::Str),
+                    "[]",
+                    "only these: `[\"die\", \"oom\"]`",
+                ),
+                option(
+                    "exec",
+                    Ty::Bool,
+                    "false",
+                    "the `exec_*` events too, of which each health check makes three",
+                ),
             ],
             returns: Ty::Record(&EVENTS),
             errors: READ_ERRORS,
@@ -214,7 +315,8 @@ pub static NAMESPACE: Namespace = Namespace {
                 let a = call.args();
                 let text = |name| a.opt_str(name).map(str::to_owned);
                 let range = EventRange {
-                    since: instant(call, "since")?.or_else(|| Some(call.cx().now() - Duration::from_secs(300))),
+                    since: instant(call, "since")?
+                        .or_else(|| Some(call.cx().now() - Duration::from_secs(300))),
                     until: instant(call, "before")?,
                     container: text("container"),
                     project: text("project"),
@@ -229,7 +331,10 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "wait_for",
-            params: &[NAME, param("state", Ty::OneOf(Goal::WORDS), "the state to wait for")],
+            params: &[
+                NAME,
+                param("state", Ty::OneOf(Goal::WORDS), "the state to wait for"),
+            ],
             options: &[TIMEOUT],
             returns: Ty::Record(&WAITED),
             errors: WAIT_ERRORS,
@@ -239,7 +344,8 @@ pub static NAMESPACE: Namespace = Namespace {
             call: |call| {
                 let a = call.args();
                 let goal = Goal::parse(a.str("state")).unwrap_or(Goal::Running);
-                let waited = engine(call).wait_for(call.cx(), a.str("name"), goal, a.duration("timeout"))?;
+                let waited =
+                    engine(call).wait_for(call.cx(), a.str("name"), goal, a.duration("timeout"))?;
                 Ok(WAITED.record(&waited))
             },
             ..Primitive::READ
@@ -255,65 +361,21 @@ pub static NAMESPACE: Namespace = Namespace {
             target: on_container,
             call: |call| {
                 let a = call.args();
-                let waited =
-                    engine(call).wait_for(call.cx(), a.str("name"), Goal::Healthy, a.duration("timeout"))?;
+                let waited = engine(call).wait_for(
+                    call.cx(),
+                    a.str("name"),
+                    Goal::Healthy,
+                    a.duration("timeout"),
+                )?;
                 Ok(WAITED.record(&waited))
             },
             ..Primitive::READ
         },
-        Primitive {
-            name: "images",
-            options: &[LABELS],
-            returns: Ty::List(&Ty::Record(&IMAGE)),
-            errors: READ_ERRORS,
-            doc: "Lists images, without the unnamed steps of builds.",
-            example: "for i in docker::images() { print(`${i.tags} ${i.size_bytes}`); }",
-            target: |_| "docker/(images)".into(),
-            call: |call| Ok(IMAGE.records(&engine(call).images(call.cx(), &call.args().strs("labels"))?)),
-            ..Primitive::READ
-        },
-        Primitive {
-            name: "volumes",
-            options: &[LABELS],
-            returns: Ty::List(&Ty::Record(&VOLUME)),
-            errors: READ_ERRORS,
-            doc: "Lists volumes. Their sizes are in `disk_usage().by_volume`.",
-            example: "for v in docker::volumes() { print(v.name); }",
-            target: |_| "docker".into(),
-            call: |call| Ok(VOLUME.records(&engine(call).volumes(call.cx(), &call.args().strs("labels"))?)),
-            ..Primitive::READ
-        },
-        Primitive {
-            name: "networks",
-            options: &[LABELS],
-            returns: Ty::List(&Ty::Record(&NETWORK)),
-            errors: READ_ERRORS,
-            doc: "Lists networks.",
-            example: "for n in docker::networks() { print(`${n.name} ${n.subnets}`); }",
-            target: |_| "docker/(networks)".into(),
-            call: |call| Ok(NETWORK.records(&engine(call).networks(call.cx(), &call.args().strs("labels"))?)),
-            ..Primitive::READ
-        },
-        Primitive {
-            name: "disk_usage",
-            returns: Ty::Record(&DISK_USAGE),
-            errors: READ_ERRORS,
-            doc: "Tells what the engine uses on disk, in bytes, by the rules of `docker system df`.\nTakes seconds where volumes are large.",
-            example: "let d = docker::disk_usage();\nprint(`${d.total_bytes} bytes, ${d.images_reclaimable_bytes} of unused images`);",
-            target: |_| "docker".into(),
-            call: |call| Ok(DISK_USAGE.record(&engine(call).disk_usage(call.cx())?)),
-            ..Primitive::READ
-        },
-        Primitive {
-            name: "info",
-            returns: Ty::Record(&INFO),
-            errors: READ_ERRORS,
-            doc: "Tells about the engine and its host: version, cores, memory, number of containers, warnings.",
-            example: "print(docker::info().version);",
-            target: |_| "docker".into(),
-            call: |call| Ok(INFO.record(&engine(call).info(call.cx())?)),
-            ..Primitive::READ
-        },
+        engine::IMAGES,
+        engine::VOLUMES,
+        engine::NETWORKS,
+        engine::DISK,
+        engine::ABOUT,
         change::START,
         change::STOP,
         change::RESTART,
@@ -348,7 +410,8 @@ fn filter(call: &Call<'_>, all: bool) -> Filter {
 fn range(call: &Call<'_>) -> Result<LogRange, Failure> {
     let a = call.args();
     let last = a.opt_int("last").map(|n| {
-        usize::try_from(n).map_err(|_| Failure::invalid(format!("option `last` is {n}, and counts lines")))
+        usize::try_from(n)
+            .map_err(|_| Failure::invalid(format!("option `last` is {n}, and counts lines")))
     });
     Ok(LogRange {
         last: last.transpose()?,

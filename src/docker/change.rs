@@ -41,9 +41,12 @@ impl Engine {
             return Ok(unchanged(seen, began));
         }
         let id = seen.id.clone();
-        self.change(cx, &format!("start container `{name}`"), CHANGE, |client| async move {
-            client.start_container(&id, None).await
-        })?;
+        self.change(
+            cx,
+            &format!("start container `{name}`"),
+            CHANGE,
+            |client| async move { client.start_container(&id, None).await },
+        )?;
         Ok(self.after(cx, seen, began))
     }
 
@@ -54,11 +57,17 @@ impl Engine {
             return Ok(unchanged(seen, began));
         }
         let id = seen.id.clone();
-        let options = StopContainerOptions { t: Some(whole_seconds(grace)), ..Default::default() };
+        let options = StopContainerOptions {
+            t: Some(whole_seconds(grace)),
+            ..Default::default()
+        };
         let limit = grace.saturating_add(CHANGE);
-        self.change(cx, &format!("stop container `{name}`"), limit, |client| async move {
-            client.stop_container(&id, Some(options)).await
-        })?;
+        self.change(
+            cx,
+            &format!("stop container `{name}`"),
+            limit,
+            |client| async move { client.stop_container(&id, Some(options)).await },
+        )?;
         Ok(self.after(cx, seen, began))
     }
 
@@ -66,11 +75,17 @@ impl Engine {
     pub fn restart(&self, cx: &Cx, name: &str, grace: Duration) -> Result<Change, Error> {
         let (began, seen) = (Instant::now(), self.container(cx, name)?);
         let id = seen.id.clone();
-        let options = RestartContainerOptions { t: Some(whole_seconds(grace)), ..Default::default() };
+        let options = RestartContainerOptions {
+            t: Some(whole_seconds(grace)),
+            ..Default::default()
+        };
         let limit = grace.saturating_add(CHANGE);
-        self.change(cx, &format!("restart container `{name}`"), limit, |client| async move {
-            client.restart_container(&id, Some(options)).await
-        })?;
+        self.change(
+            cx,
+            &format!("restart container `{name}`"),
+            limit,
+            |client| async move { client.restart_container(&id, Some(options)).await },
+        )?;
         Ok(self.after(cx, seen, began))
     }
 
@@ -81,9 +96,12 @@ impl Engine {
             return Ok(unchanged(seen, began));
         }
         let id = seen.id.clone();
-        self.change(cx, &format!("pause container `{name}`"), CHANGE, |client| async move {
-            client.pause_container(&id).await
-        })?;
+        self.change(
+            cx,
+            &format!("pause container `{name}`"),
+            CHANGE,
+            |client| async move { client.pause_container(&id).await },
+        )?;
         Ok(self.after(cx, seen, began))
     }
 
@@ -94,9 +112,12 @@ impl Engine {
             return Ok(unchanged(seen, began));
         }
         let id = seen.id.clone();
-        self.change(cx, &format!("unpause container `{name}`"), CHANGE, |client| async move {
-            client.unpause_container(&id).await
-        })?;
+        self.change(
+            cx,
+            &format!("unpause container `{name}`"),
+            CHANGE,
+            |client| async move { client.unpause_container(&id).await },
+        )?;
         Ok(self.after(cx, seen, began))
     }
 
@@ -105,10 +126,15 @@ impl Engine {
         let signal = signal_name(signal)?;
         let (began, seen) = (Instant::now(), self.container(cx, name)?);
         let id = seen.id.clone();
-        let options = KillContainerOptions { signal: signal.clone() };
-        self.change(cx, &format!("send {signal} to container `{name}`"), CHANGE, |client| async move {
-            client.kill_container(&id, Some(options)).await
-        })?;
+        let options = KillContainerOptions {
+            signal: signal.clone(),
+        };
+        self.change(
+            cx,
+            &format!("send {signal} to container `{name}`"),
+            CHANGE,
+            |client| async move { client.kill_container(&id, Some(options)).await },
+        )?;
         Ok(self.after(cx, seen, began))
     }
 
@@ -116,7 +142,11 @@ impl Engine {
     pub fn remove(&self, cx: &Cx, name: &str, force: bool, volumes: bool) -> Result<Change, Error> {
         let (began, seen) = (Instant::now(), self.container(cx, name)?);
         let id = seen.id.clone();
-        let options = RemoveContainerOptions { force, v: volumes, link: false };
+        let options = RemoveContainerOptions {
+            force,
+            v: volumes,
+            link: false,
+        };
         let what = format!("remove container `{name}`");
         self.change(cx, &what, CHANGE, |client| async move {
             client.remove_container(&id, Some(options)).await
@@ -171,9 +201,13 @@ fn signal_name(signal: &str) -> Result<String, Error> {
     let upper = signal.to_ascii_uppercase();
     let known = !upper.is_empty()
         && upper.len() <= 16
-        && upper.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'-');
+        && upper
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'-');
     if !known {
-        return Err(Error::Invalid(format!("{signal:?} is no signal: write it as \"TERM\", \"HUP\" or \"KILL\"")));
+        return Err(Error::Invalid(format!(
+            "{signal:?} is no signal: write it as \"TERM\", \"HUP\" or \"KILL\""
+        )));
     }
     let plain = upper.starts_with("SIG") || upper.bytes().all(|b| b.is_ascii_digit());
     Ok(if plain { upper } else { format!("SIG{upper}") })
@@ -185,9 +219,13 @@ mod tests {
 
     #[test]
     fn signals_in_every_writing() {
-        for (given, expected) in
-            [("TERM", Some("SIGTERM")), ("sighup", Some("SIGHUP")), ("9", Some("9")), ("", None), ("a b", None)]
-        {
+        for (given, expected) in [
+            ("TERM", Some("SIGTERM")),
+            ("sighup", Some("SIGHUP")),
+            ("9", Some("9")),
+            ("", None),
+            ("a b", None),
+        ] {
             assert_eq!(signal_name(given).ok().as_deref(), expected, "{given:?}");
         }
     }
@@ -197,6 +235,9 @@ mod tests {
         assert_eq!(whole_seconds(Duration::ZERO), 0);
         assert_eq!(whole_seconds(Duration::from_millis(500)), 1);
         assert_eq!(whole_seconds(Duration::from_secs(10)), 10);
-        assert_eq!(whole_seconds(Duration::MAX.saturating_sub(Duration::from_secs(1))), i32::MAX);
+        assert_eq!(
+            whole_seconds(Duration::MAX.saturating_sub(Duration::from_secs(1))),
+            i32::MAX
+        );
     }
 }

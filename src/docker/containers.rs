@@ -117,14 +117,21 @@ impl Engine {
                 labels: Vec::new(),
             },
         )?;
-        found.retain(|c| !c.labels.get(ONEOFF).is_some_and(|v| v.eq_ignore_ascii_case("true")));
+        found.retain(|c| {
+            !c.labels
+                .get(ONEOFF)
+                .is_some_and(|v| v.eq_ignore_ascii_case("true"))
+        });
         Ok(found)
     }
 
     /// The error for a container that is not there, with the names that look like it. Whatever goes
     /// wrong while looking for those is not worth telling.
     pub(super) fn missing(&self, cx: &Cx, name: &str) -> Error {
-        let all = Filter { all: true, ..Filter::default() };
+        let all = Filter {
+            all: true,
+            ..Filter::default()
+        };
         let known = self.containers(cx, &all).unwrap_or_default();
         Error::NotFound {
             message: format!("no container `{name}`"),
@@ -149,7 +156,12 @@ impl Filter {
 impl Container {
     fn place(&self) -> (&Option<String>, &Option<String>, u32, &str) {
         let number = self.labels.get(NUMBER).and_then(|n| n.parse().ok());
-        (&self.project, &self.service, number.unwrap_or(0), &self.name)
+        (
+            &self.project,
+            &self.service,
+            number.unwrap_or(0),
+            &self.name,
+        )
     }
 }
 
@@ -177,7 +189,12 @@ impl From<ContainerSummary> for Container {
             created: summary.created.and_then(|s| DateTime::from_timestamp(s, 0)),
             ports: listed_ports(summary.ports.unwrap_or_default()),
             mounts: mounts(summary.mounts.unwrap_or_default()),
-            networks: networks(summary.network_settings.and_then(|n| n.networks).unwrap_or_default()),
+            networks: networks(
+                summary
+                    .network_settings
+                    .and_then(|n| n.networks)
+                    .unwrap_or_default(),
+            ),
             labels,
         }
     }
@@ -194,14 +211,19 @@ fn own_name(names: Vec<String>) -> String {
         .iter()
         .find(|name| name.trim_start_matches('/').find('/').is_none())
         .or_else(|| names.first());
-    own.map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default()
+    own.map(|name| name.trim_start_matches('/').to_owned())
+        .unwrap_or_default()
 }
 
 /// `Up 3 hours (healthy)`, `Up 1 second (health: starting)`: engines before API 1.52 tell it only there.
 fn health_in(status: &str) -> Option<&'static str> {
-    [("(healthy)", "healthy"), ("(unhealthy)", "unhealthy"), ("(health: starting)", "starting")]
-        .into_iter()
-        .find_map(|(mark, word)| status.ends_with(mark).then_some(word))
+    [
+        ("(healthy)", "healthy"),
+        ("(unhealthy)", "unhealthy"),
+        ("(health: starting)", "starting"),
+    ]
+    .into_iter()
+    .find_map(|(mark, word)| status.ends_with(mark).then_some(word))
 }
 
 /// `Exited (137) 3 minutes ago`.
@@ -229,7 +251,7 @@ pub(super) fn mounts(mounts: Vec<MountPoint>) -> Vec<Mount> {
         .into_iter()
         .map(|mount| Mount {
             target: mount.destination.unwrap_or_default(),
-            kind: mount.typ.map(|t| t.to_string()).unwrap_or_default(),
+            kind: mount.typ.unwrap_or_default(),
             source: mount
                 .name
                 .filter(|name| !name.is_empty())
@@ -252,11 +274,9 @@ pub(super) fn networks(of: HashMap<String, EndpointSettings>) -> BTreeMap<String
 /// who asks for `redis` means `trading-redis`.
 fn similar(wanted: &str, known: &[Container]) -> Vec<String> {
     let score = |name: &str| {
-        if name.contains(wanted) || wanted.contains(name) && name.len() > 2 {
-            1.0
-        } else {
-            strsim::jaro_winkler(wanted, name)
-        }
+        let within =
+            name.contains(wanted) || wanted.len() < 2 * name.len() && wanted.contains(name);
+        strsim::jaro_winkler(wanted, name) + f64::from(u8::from(within))
     };
     let mut ranked: Vec<(f64, &str)> = known
         .iter()
@@ -267,7 +287,11 @@ fn similar(wanted: &str, known: &[Container]) -> Vec<String> {
         .filter(|(score, _)| *score >= 0.8)
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    ranked.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
+    ranked
+        .into_iter()
+        .take(3)
+        .map(|(_, name)| name.to_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -279,7 +303,11 @@ mod tests {
         for (status, health, code) in [
             ("Up 3 hours (healthy)", Some("healthy"), None),
             ("Up 3 hours (unhealthy)", Some("unhealthy"), None),
-            ("Up Less than a second (health: starting)", Some("starting"), None),
+            (
+                "Up Less than a second (health: starting)",
+                Some("starting"),
+                None,
+            ),
             ("Up 2 days", None, None),
             ("Exited (137) 3 minutes ago", None, Some(137)),
             ("Exited (0) 2 days ago", None, Some(0)),
@@ -314,6 +342,7 @@ mod tests {
         assert_eq!(similar("redis", &known), ["trading-redis"]);
         assert_eq!(similar("trading-rediss", &known)[0], "trading-redis");
         assert_eq!(similar("ml", &known), ["ml-1"]);
+        assert_eq!(similar("trading-ml-service", &known)[0], "ml-1");
         assert!(similar("zzz", &known).is_empty());
     }
 }

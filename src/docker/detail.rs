@@ -136,9 +136,12 @@ impl Engine {
     pub fn container(&self, cx: &Cx, name: &str) -> Result<ContainerDetail, Error> {
         checked_name(name)?;
         let asked = name.to_owned();
-        let answer = self.read(cx, &format!("inspect container `{name}`"), ANSWER, |client| async move {
-            client.inspect_container(&asked, None).await
-        });
+        let answer = self.read(
+            cx,
+            &format!("inspect container `{name}`"),
+            ANSWER,
+            |client| async move { client.inspect_container(&asked, None).await },
+        );
         match answer {
             Ok(found) => {
                 let detail = ContainerDetail::from(found);
@@ -175,13 +178,19 @@ impl From<ContainerInspectResponse> for ContainerDetail {
         let logs = host.log_config.clone().unwrap_or_default();
         Self {
             id: wire.id.unwrap_or_default(),
-            name: wire.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+            name: wire
+                .name
+                .unwrap_or_default()
+                .trim_start_matches('/')
+                .to_owned(),
             service,
             project,
             running,
             restarting,
             paused: state.paused.unwrap_or(false),
-            exit_code: state.exit_code.filter(|_| (!running || restarting) && status != "created"),
+            exit_code: state
+                .exit_code
+                .filter(|_| (!running || restarting) && status != "created"),
             state: status,
             oom_killed: state.oom_killed.unwrap_or(false),
             error: state.error.clone().filter(|e| !e.is_empty()),
@@ -193,11 +202,18 @@ impl From<ContainerInspectResponse> for ContainerDetail {
             image: config.image.unwrap_or_default(),
             image_id: wire.image.unwrap_or_default(),
             env: Environment(pairs(config.env.unwrap_or_default())),
-            command: wire.path.into_iter().chain(wire.args.unwrap_or_default()).collect(),
+            command: wire
+                .path
+                .into_iter()
+                .chain(wire.args.unwrap_or_default())
+                .collect(),
             mounts: mounts(wire.mounts.unwrap_or_default()),
             networks: networks(net.networks.unwrap_or_default()),
             network_mode: host.network_mode.clone().unwrap_or_default(),
-            ports: ports(net.ports.unwrap_or_default(), config.exposed_ports.unwrap_or_default()),
+            ports: ports(
+                net.ports.unwrap_or_default(),
+                config.exposed_ports.unwrap_or_default(),
+            ),
             cpu_limit: cpu_limit(&host),
             memory_limit_bytes: host.memory.filter(|m| *m > 0),
             restart_policy: restart
@@ -222,13 +238,21 @@ impl From<ContainerInspectResponse> for ContainerDetail {
 
 /// The engine writes year 1 for "never".
 pub(super) fn instant(text: Option<&str>) -> Option<DateTime<Utc>> {
-    let time = DateTime::parse_from_rfc3339(text?).ok()?.with_timezone(&Utc);
+    let time = DateTime::parse_from_rfc3339(text?)
+        .ok()?
+        .with_timezone(&Utc);
     (time.timestamp() > 0).then_some(time)
 }
 
 fn health(state: &ContainerState) -> Option<Health> {
-    let WireHealth { status, failing_streak, log } = state.health.clone()?;
-    let status = status.map(|s| s.to_string()).filter(|s| !s.is_empty() && s != "none")?;
+    let WireHealth {
+        status,
+        failing_streak,
+        log,
+    } = state.health.clone()?;
+    let status = status
+        .map(|s| s.to_string())
+        .filter(|s| !s.is_empty() && s != "none")?;
     let log = log
         .unwrap_or_default()
         .into_iter()
@@ -239,7 +263,11 @@ fn health(state: &ContainerState) -> Option<Health> {
             output: probe.output.unwrap_or_default().trim_end().to_owned(),
         })
         .collect();
-    Some(Health { status, failing_streak: failing_streak.unwrap_or(0), log })
+    Some(Health {
+        status,
+        failing_streak: failing_streak.unwrap_or(0),
+        log,
+    })
 }
 
 fn pairs(env: Vec<String>) -> BTreeMap<String, String> {
@@ -260,7 +288,12 @@ fn ports(map: PortMap, exposed: Vec<String>) -> Vec<Port> {
     let mut ports = Vec::new();
     for spec in exposed.iter().filter(|spec| !map.contains_key(*spec)) {
         if let Some((container_port, protocol)) = place(spec) {
-            ports.push(Port { container_port, protocol, host_ip: None, host_port: None });
+            ports.push(Port {
+                container_port,
+                protocol,
+                host_ip: None,
+                host_port: None,
+            });
         }
     }
     for (spec, bindings) in &map {
@@ -269,7 +302,12 @@ fn ports(map: PortMap, exposed: Vec<String>) -> Vec<Port> {
         };
         let bindings = bindings.as_deref().unwrap_or_default();
         if bindings.is_empty() {
-            ports.push(Port { container_port, protocol, host_ip: None, host_port: None });
+            ports.push(Port {
+                container_port,
+                protocol,
+                host_ip: None,
+                host_port: None,
+            });
             continue;
         }
         ports.extend(bindings.iter().map(|binding| Port {
@@ -285,7 +323,10 @@ fn ports(map: PortMap, exposed: Vec<String>) -> Vec<Port> {
 
 /// In cores, whichever way it was given: `--cpus`, or quota and period.
 fn cpu_limit(host: &HostConfig) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "billionths of a core and microseconds, far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "billionths of a core and microseconds, far below 2^52"
+    )]
     let number = |n: i64| n as f64;
     if let Some(nano) = host.nano_cpus.filter(|n| *n > 0) {
         return Some(number(nano) / 1e9);
@@ -317,7 +358,10 @@ mod tests {
 
     #[test]
     fn the_debug_form_has_no_values() {
-        let env = Environment(pairs(vec!["POSTGRES_PASSWORD=hunter2=x".into(), "EMPTY".into()]));
+        let env = Environment(pairs(vec![
+            "POSTGRES_PASSWORD=hunter2=x".into(),
+            "EMPTY".into(),
+        ]));
         assert_eq!(env.0["POSTGRES_PASSWORD"], "hunter2=x");
         assert_eq!(format!("{env:?}"), r#"{"EMPTY", "POSTGRES_PASSWORD"}"#);
     }
@@ -354,14 +398,24 @@ mod tests {
             host_port: Some(port.into()),
         };
         let map = PortMap::from([
-            ("80/tcp".into(), Some(vec![binding("127.0.0.1", "8080"), binding("::1", "8080")])),
+            (
+                "80/tcp".into(),
+                Some(vec![binding("127.0.0.1", "8080"), binding("::1", "8080")]),
+            ),
             ("53/udp".into(), None),
             ("junk".into(), None),
         ]);
         let found = ports(map, vec!["9000/tcp".into(), "80/tcp".into()]);
         let seen: Vec<_> = found
             .iter()
-            .map(|p| (p.container_port, p.protocol.as_str(), p.host_ip.as_deref(), p.host_port))
+            .map(|p| {
+                (
+                    p.container_port,
+                    p.protocol.as_str(),
+                    p.host_ip.as_deref(),
+                    p.host_port,
+                )
+            })
             .collect();
         assert_eq!(
             seen,

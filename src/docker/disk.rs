@@ -62,10 +62,11 @@ impl Engine {
     pub fn disk_usage(&self, cx: &Cx) -> Result<DiskUsage, Error> {
         self.read(cx, "read the use of disks", ANSWER, |client| async move {
             let body = raw(client, "/system/df").await?;
-            let answer: Answer = serde_json::from_slice(&body).map_err(|e| Wire::JsonDataError {
-                message: e.to_string(),
-                column: e.column(),
-            })?;
+            let answer: Answer =
+                serde_json::from_slice(&body).map_err(|e| Wire::JsonDataError {
+                    message: e.to_string(),
+                    column: e.column(),
+                })?;
             Ok(answer.usage())
         })
     }
@@ -132,10 +133,14 @@ struct CacheItem {
 
 impl Answer {
     fn usage(self) -> DiskUsage {
-        let images = self.image_usage.unwrap_or_else(|| images(self.layers_size, self.images.as_deref()));
+        let images = self
+            .image_usage
+            .unwrap_or_else(|| images(self.layers_size, self.images.as_deref()));
         let containers = self.container_usage.unwrap_or_else(|| {
             let items = self.containers.as_deref().unwrap_or_default();
-            let idle = |c: &&ContainerItem| !matches!(c.state.as_str(), "running" | "paused" | "restarting");
+            let idle = |c: &&ContainerItem| {
+                !matches!(c.state.as_str(), "running" | "paused" | "restarting")
+            };
             Sums {
                 total_count: count(items),
                 total_size: items.iter().map(|c| c.size_rw).sum(),
@@ -144,7 +149,12 @@ impl Answer {
         });
         let listed = self.volumes.unwrap_or_default();
         let volumes = self.volume_usage.unwrap_or_else(|| {
-            let known = || listed.iter().filter_map(|v| v.usage_data).filter(|d| d.size > 0);
+            let known = || {
+                listed
+                    .iter()
+                    .filter_map(|v| v.usage_data)
+                    .filter(|d| d.size > 0)
+            };
             Sums {
                 total_count: count(&listed),
                 total_size: known().map(|d| d.size).sum(),
@@ -167,7 +177,11 @@ impl Answer {
                 containers: volume.usage_data.map_or(0, |d| d.ref_count.max(0)),
             })
             .collect();
-        by_volume.sort_by(|a, b| b.size_bytes.cmp(&a.size_bytes).then_with(|| a.name.cmp(&b.name)));
+        by_volume.sort_by(|a, b| {
+            b.size_bytes
+                .cmp(&a.size_bytes)
+                .then_with(|| a.name.cmp(&b.name))
+        });
         DiskUsage {
             images_bytes: images.total_size,
             images_reclaimable_bytes: images.reclaimable,
@@ -180,7 +194,10 @@ impl Answer {
             volumes: volumes.total_count,
             build_cache_bytes: cache.total_size,
             build_cache_reclaimable_bytes: cache.reclaimable,
-            total_bytes: images.total_size + containers.total_size + volumes.total_size + cache.total_size,
+            total_bytes: images.total_size
+                + containers.total_size
+                + volumes.total_size
+                + cache.total_size,
             by_volume,
         }
     }
@@ -223,13 +240,44 @@ mod tests {
         )
         .unwrap()
         .usage();
-        assert_eq!((usage.images, usage.images_bytes, usage.images_reclaimable_bytes), (3, 1000, 500));
-        assert_eq!((usage.containers, usage.containers_bytes, usage.containers_reclaimable_bytes), (3, 12, 7));
-        assert_eq!((usage.volumes, usage.volumes_bytes, usage.volumes_reclaimable_bytes), (4, 30, 10));
-        assert_eq!((usage.build_cache_bytes, usage.build_cache_reclaimable_bytes), (7, 3));
+        assert_eq!(
+            (
+                usage.images,
+                usage.images_bytes,
+                usage.images_reclaimable_bytes
+            ),
+            (3, 1000, 500)
+        );
+        assert_eq!(
+            (
+                usage.containers,
+                usage.containers_bytes,
+                usage.containers_reclaimable_bytes
+            ),
+            (3, 12, 7)
+        );
+        assert_eq!(
+            (
+                usage.volumes,
+                usage.volumes_bytes,
+                usage.volumes_reclaimable_bytes
+            ),
+            (4, 30, 10)
+        );
+        assert_eq!(
+            (usage.build_cache_bytes, usage.build_cache_reclaimable_bytes),
+            (7, 3)
+        );
         assert_eq!(usage.total_bytes, 1049);
-        let sizes: Vec<_> = usage.by_volume.iter().map(|v| (v.name.as_str(), v.size_bytes)).collect();
-        assert_eq!(sizes, [("b", Some(20)), ("a", Some(10)), ("c", None), ("nfs", None)]);
+        let sizes: Vec<_> = usage
+            .by_volume
+            .iter()
+            .map(|v| (v.name.as_str(), v.size_bytes))
+            .collect();
+        assert_eq!(
+            sizes,
+            [("b", Some(20)), ("a", Some(10)), ("c", None), ("nfs", None)]
+        );
     }
 
     #[test]
@@ -240,14 +288,34 @@ mod tests {
         )
         .unwrap()
         .usage();
-        assert_eq!((usage.images, usage.images_bytes, usage.images_reclaimable_bytes), (2, 50, 20));
+        assert_eq!(
+            (
+                usage.images,
+                usage.images_bytes,
+                usage.images_reclaimable_bytes
+            ),
+            (2, 50, 20)
+        );
         assert_eq!((usage.volumes_bytes, usage.total_bytes), (9, 59));
-        assert_eq!(serde_json::from_str::<Answer>("{}").unwrap().usage().total_bytes, 0);
+        assert_eq!(
+            serde_json::from_str::<Answer>("{}")
+                .unwrap()
+                .usage()
+                .total_bytes,
+            0
+        );
     }
 
     #[test]
     fn nulls_are_nothing() {
-        let text = r#"{"LayersSize":0,"Images":null,"Containers":null,"Volumes":null,"BuildCache":null}"#;
-        assert_eq!(serde_json::from_str::<Answer>(text).unwrap().usage().total_bytes, 0);
+        let text =
+            r#"{"LayersSize":0,"Images":null,"Containers":null,"Volumes":null,"BuildCache":null}"#;
+        assert_eq!(
+            serde_json::from_str::<Answer>(text)
+                .unwrap()
+                .usage()
+                .total_bytes,
+            0
+        );
     }
 }

@@ -40,7 +40,13 @@ pub struct Engine {
 impl Engine {
     /// The engine that `DOCKER_HOST` names, else the one on the default socket.
     pub fn from_env() -> Self {
-        Self::at(env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()).as_deref().unwrap_or(DEFAULT_HOST))
+        Self::at(
+            env::var("DOCKER_HOST")
+                .ok()
+                .filter(|host| !host.is_empty())
+                .as_deref()
+                .unwrap_or(DEFAULT_HOST),
+        )
     }
 
     /// The engine at `host`: `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2375`.
@@ -77,9 +83,12 @@ impl Engine {
                 _ => Docker::connect_with_unix(rest, BACKSTOP, version),
             },
             "tcp" | "http" | "https" if tls || scheme == "https" => {
-                Docker::connect_with_host(&self.host).map(|d| d.with_timeout(Duration::from_secs(BACKSTOP)))
+                Docker::connect_with_host(&self.host)
+                    .map(|d| d.with_timeout(Duration::from_secs(BACKSTOP)))
             }
-            "tcp" | "http" => Docker::connect_with_http(rest.trim_end_matches('/'), BACKSTOP, version),
+            "tcp" | "http" => {
+                Docker::connect_with_http(rest.trim_end_matches('/'), BACKSTOP, version)
+            }
             _ => {
                 return Err(Error::Invalid(format!(
                     "`DOCKER_HOST` is `{}`, and only `unix://` and `tcp://` addresses are known",
@@ -109,18 +118,35 @@ impl Engine {
     }
 
     /// Asks something that changes nothing.
-    pub(super) fn read<T, F, W>(&self, cx: &Cx, what: &str, limit: Duration, ask: F) -> Result<T, Error>
+    pub(super) fn read<T, F, W>(
+        &self,
+        cx: &Cx,
+        what: &str,
+        limit: Duration,
+        ask: F,
+    ) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(Docker) -> W,
         W: Future<Output = Result<T, Wire>> + Send + 'static,
     {
         let client = self.client(cx)?;
-        self.settle(cx.wait(tokio_timeout(limit, ask(client))), Sort::Read, what, limit)
+        self.settle(
+            cx.wait(tokio_timeout(limit, ask(client))),
+            Sort::Read,
+            what,
+            limit,
+        )
     }
 
     /// Asks for a change. From here on silence means that it may or may not have happened.
-    pub(super) fn change<T, F, W>(&self, cx: &Cx, what: &str, limit: Duration, ask: F) -> Result<T, Error>
+    pub(super) fn change<T, F, W>(
+        &self,
+        cx: &Cx,
+        what: &str,
+        limit: Duration,
+        ask: F,
+    ) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(Docker) -> W,
@@ -128,7 +154,12 @@ impl Engine {
     {
         let client = self.client(cx)?;
         cx.check()?;
-        self.settle(cx.wait(tokio_timeout(limit, ask(client))), Sort::Change, what, limit)
+        self.settle(
+            cx.wait(tokio_timeout(limit, ask(client))),
+            Sort::Change,
+            what,
+            limit,
+        )
     }
 
     fn settle<T>(
@@ -157,7 +188,9 @@ impl Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("host", &self.host()).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("host", &self.host())
+            .finish_non_exhaustive()
     }
 }
 
@@ -165,7 +198,9 @@ async fn tokio_timeout<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, Wire>>,
 ) -> Result<T, Wire> {
-    tokio::time::timeout(limit, work).await.unwrap_or(Err(Wire::RequestTimeoutError))
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or(Err(Wire::RequestTimeoutError))
 }
 
 /// The body of `GET path`, for the answers whose typed form in bollard no longer fits older engines.
@@ -212,8 +247,22 @@ mod tests {
         for name in ["trading-redis", "a", "0123abcdef", "x_1.y"] {
             assert!(checked_name(name).is_ok(), "{name}");
         }
-        for name in ["", "../images/x", "a/b", "a?b", "a#b", ".a", "/a", "a b", "ä", "a%2fb"] {
-            assert!(matches!(checked_name(name), Err(Error::Invalid(_))), "{name}");
+        for name in [
+            "",
+            "../images/x",
+            "a/b",
+            "a?b",
+            "a#b",
+            ".a",
+            "/a",
+            "a b",
+            "ä",
+            "a%2fb",
+        ] {
+            assert!(
+                matches!(checked_name(name), Err(Error::Invalid(_))),
+                "{name}"
+            );
         }
     }
 
@@ -232,7 +281,9 @@ mod tests {
 
     #[test]
     fn no_socket_is_unreachable_in_one_line() {
-        let error = Engine::at("unix:///nonexistent").client(&Cx::detached()).err();
+        let error = Engine::at("unix:///nonexistent")
+            .client(&Cx::detached())
+            .err();
         assert_eq!(
             error.map(|e| e.to_string()).as_deref(),
             Some("no docker engine answers at `unix:///nonexistent`: no such socket")

@@ -105,7 +105,9 @@ impl Error {
                 let names: Vec<_> = similar.iter().map(|name| format!("`{name}`")).collect();
                 format!("there is {}", names.join(", "))
             }
-            Self::NotFound { .. } => "`docker::containers()` lists what there is".into(),
+            Self::NotFound { message, .. } if message.starts_with("no container") => {
+                "`docker::containers()` lists what there is".into()
+            }
             Self::Unknown { .. } => "look at the present state before trying again".into(),
             _ => return None,
         })
@@ -132,8 +134,15 @@ pub(super) enum Sort {
 /// Turns bollard's error into a reason. `what` is the request in words, `host` the engine's address.
 pub(super) fn explain(error: Wire, sort: Sort, host: &str, what: &str, limit: Duration) -> Error {
     let lost = |reason: String| match sort {
-        Sort::Change => Error::Unknown { what: what.into(), reason, stop: None },
-        Sort::Read => Error::Unreachable { host: host.into(), reason },
+        Sort::Change => Error::Unknown {
+            what: what.into(),
+            reason,
+            stop: None,
+        },
+        Sort::Read => Error::Unreachable {
+            host: host.into(),
+            reason,
+        },
     };
     let failed = |status: Option<u16>, message: String| Error::Failed {
         what: what.into(),
@@ -141,22 +150,34 @@ pub(super) fn explain(error: Wire, sort: Sort, host: &str, what: &str, limit: Du
         message,
     };
     match error {
-        Wire::DockerResponseServerError { status_code, message } => {
+        Wire::DockerResponseServerError {
+            status_code,
+            message,
+        } => {
             let message = tidy(&message);
             match status_code {
                 400 => Error::Invalid(format!("{what}: {message}")),
-                401 | 403 => Error::Refused { host: host.into(), reason: message },
+                401 | 403 => Error::Refused {
+                    host: host.into(),
+                    reason: message,
+                },
                 404 => Error::NotFound {
                     message,
                     similar: Vec::new(),
                 },
-                409 => Error::Conflict { what: what.into(), message },
+                409 => Error::Conflict {
+                    what: what.into(),
+                    message,
+                },
                 status => failed(Some(status), message),
             }
         }
         Wire::RequestTimeoutError => match sort {
             Sort::Change => lost(format!("within {}", humantime::format_duration(limit))),
-            Sort::Read => Error::Timeout { what: what.into(), limit },
+            Sort::Read => Error::Timeout {
+                what: what.into(),
+                limit,
+            },
         },
         Wire::SocketNotFoundError(_) => Error::Unreachable {
             host: host.into(),
@@ -214,7 +235,9 @@ fn io_words(error: &io::Error) -> String {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::ConnectionReset => "connection reset".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),
-        _ => error.source().map_or_else(|| tidy(&error.to_string()), innermost),
+        _ => error
+            .source()
+            .map_or_else(|| tidy(&error.to_string()), innermost),
     }
 }
 
@@ -251,27 +274,47 @@ mod tests {
     fn the_engines_answers_by_status() {
         for (status, message, expected) in [
             (400, "Bad parameter.", "stop `a`: bad parameter"),
-            (403, "Forbidden", "the docker engine at `unix:///s` may not be used: forbidden"),
+            (
+                403,
+                "Forbidden",
+                "the docker engine at `unix:///s` may not be used: forbidden",
+            ),
             (404, "No such container: a", "no such container: a"),
-            (409, "Container x is\nnot running", "stop `a`: container x is not running"),
+            (
+                409,
+                "Container x is\nnot running",
+                "stop `a`: container x is not running",
+            ),
             (500, "OCI runtime failed", "stop `a`: OCI runtime failed"),
         ] {
             let error = explained(answer(status, message), Sort::Change);
             assert_eq!(error.to_string(), expected);
         }
-        assert_eq!(explained(answer(503, "no"), Sort::Change).status(), Some(503));
+        assert_eq!(
+            explained(answer(503, "no"), Sort::Change).status(),
+            Some(503)
+        );
     }
 
     #[test]
     fn silence_is_a_timeout_for_a_read_and_unknown_for_a_change() {
         let read = explained(Wire::RequestTimeoutError, Sort::Read);
-        assert_eq!(read.to_string(), "stop `a`: the docker engine gave no answer within 5s");
+        assert_eq!(
+            read.to_string(),
+            "stop `a`: the docker engine gave no answer within 5s"
+        );
         let change = explained(Wire::RequestTimeoutError, Sort::Change);
-        assert!(matches!(change, Error::Unknown { stop: None, .. }), "{change:?}");
+        assert!(
+            matches!(change, Error::Unknown { stop: None, .. }),
+            "{change:?}"
+        );
         let cut = Wire::IOError {
             err: io::Error::from(io::ErrorKind::ConnectionReset),
         };
-        assert!(matches!(explained(cut, Sort::Change), Error::Unknown { .. }));
+        assert!(matches!(
+            explained(cut, Sort::Change),
+            Error::Unknown { .. }
+        ));
     }
 
     #[test]

@@ -86,30 +86,38 @@ impl Engine {
             ..range.clone()
         };
         let now = cx.now();
-        let ahead = range.until.and_then(|u| (u - now).to_std().ok()).unwrap_or(Duration::ZERO);
+        let ahead = range
+            .until
+            .and_then(|u| (u - now).to_std().ok())
+            .unwrap_or(Duration::ZERO);
         let past_only = ahead.is_zero();
-        self.read(cx, "read events", ahead + ANSWER, move |client| async move {
-            let mut stream = std::pin::pin!(subscribe(&client, &range));
-            let mut kept = VecDeque::new();
-            let (mut past, mut dropped) = (0_usize, false);
-            while let Some(message) = stream.next().await {
-                let event = Event::from(message?);
-                if past_only || event.time.is_some_and(|t| t < now) {
-                    past += 1;
-                }
-                if range.includes(&event) {
-                    kept.push_back(event);
-                    if kept.len() > KEPT {
-                        kept.pop_front();
-                        dropped = true;
+        self.read(
+            cx,
+            "read events",
+            ahead + ANSWER,
+            move |client| async move {
+                let mut stream = std::pin::pin!(subscribe(&client, &range));
+                let mut kept = VecDeque::new();
+                let (mut past, mut dropped) = (0_usize, false);
+                while let Some(message) = stream.next().await {
+                    let event = Event::from(message?);
+                    if past_only || event.time.is_some_and(|t| t < now) {
+                        past += 1;
+                    }
+                    if range.includes(&event) {
+                        kept.push_back(event);
+                        if kept.len() > KEPT {
+                            kept.pop_front();
+                            dropped = true;
+                        }
                     }
                 }
-            }
-            Ok(Events {
-                events: kept.into(),
-                truncated: dropped || past >= REMEMBERED,
-            })
-        })
+                Ok(Events {
+                    events: kept.into(),
+                    truncated: dropped || past >= REMEMBERED,
+                })
+            },
+        )
     }
 }
 
@@ -201,9 +209,19 @@ mod tests {
     #[test]
     fn an_action_and_what_it_carries() {
         let health = event("health_status: unhealthy");
-        assert_eq!((health.action.as_str(), health.detail.as_deref()), ("health_status", Some("unhealthy")));
+        assert_eq!(
+            (health.action.as_str(), health.detail.as_deref()),
+            ("health_status", Some("unhealthy"))
+        );
         let die = event("die");
-        assert_eq!((die.exit_code, die.service.as_deref(), die.project.as_deref()), (Some(137), Some("redis"), Some("trading")));
+        assert_eq!(
+            (
+                die.exit_code,
+                die.service.as_deref(),
+                die.project.as_deref()
+            ),
+            (Some(137), Some("redis"), Some("trading"))
+        );
         assert_eq!(die.time.unwrap().timestamp_subsec_nanos(), 5);
     }
 
@@ -218,17 +236,29 @@ mod tests {
         ] {
             assert_eq!(range.includes(&event(action)), expected, "{action}");
         }
-        assert!(EventRange { exec: true, ..range }.includes(&event("exec_die")));
+        assert!(
+            EventRange {
+                exec: true,
+                ..range
+            }
+            .includes(&event("exec_die"))
+        );
     }
 
     #[test]
     fn filters_are_exact() {
-        let with = |container: &str| EventRange { container: Some(container.into()), ..EventRange::default() };
+        let with = |container: &str| EventRange {
+            container: Some(container.into()),
+            ..EventRange::default()
+        };
         assert!(with("trading-redis").includes(&event("die")));
         assert!(with("0123456789ab").includes(&event("die")));
         assert!(!with("redis").includes(&event("die")));
         assert!(!with("0123").includes(&event("die")));
-        let oom = EventRange { actions: vec!["oom".into()], ..EventRange::default() };
+        let oom = EventRange {
+            actions: vec!["oom".into()],
+            ..EventRange::default()
+        };
         assert!(!oom.includes(&event("die")));
     }
 }

@@ -62,7 +62,13 @@ pub struct ExecResult {
 impl Engine {
     /// Runs `argv` inside a running container. There is no shell, and no way to end a command from
     /// outside: one that runs out of time goes on, so that is an unknown outcome.
-    pub fn exec(&self, cx: &Cx, name: &str, argv: &[String], options: &ExecOptions) -> Result<ExecResult, Error> {
+    pub fn exec(
+        &self,
+        cx: &Cx,
+        name: &str,
+        argv: &[String],
+        options: &ExecOptions,
+    ) -> Result<ExecResult, Error> {
         if argv.is_empty() {
             return Err(Error::Invalid("an empty list is no command".into()));
         }
@@ -73,7 +79,13 @@ impl Engine {
             attach_stdin: Some(options.stdin.is_some()),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
-            env: Some(options.env.iter().map(|(k, v)| format!("{k}={v}")).collect()),
+            env: Some(
+                options
+                    .env
+                    .iter()
+                    .map(|(k, v)| format!("{k}={v}"))
+                    .collect(),
+            ),
             cmd: Some(argv.to_vec()),
             user: options.user.clone(),
             working_dir: options.workdir.clone(),
@@ -81,7 +93,9 @@ impl Engine {
         };
         let asked = name.to_owned();
         let id = self
-            .read(cx, &what, ANSWER, |client| async move { client.create_exec(&asked, create).await })
+            .read(cx, &what, ANSWER, |client| async move {
+                client.create_exec(&asked, create).await
+            })
             .map_err(|error| self.named(cx, name, error))?
             .id;
         let (stdin, keep) = (options.stdin.clone(), options.max_bytes);
@@ -91,11 +105,24 @@ impl Engine {
     }
 }
 
-async fn attend(client: &Docker, id: &str, stdin: Option<String>, keep: usize) -> Result<ExecResult, Wire> {
+async fn attend(
+    client: &Docker,
+    id: &str,
+    stdin: Option<String>,
+    keep: usize,
+) -> Result<ExecResult, Wire> {
     let began = Instant::now();
-    let started = client.start_exec(id, Some(StartExecOptions::default())).await?;
-    let StartExecResults::Attached { mut output, mut input } = started else {
-        return Err(Wire::DockerStreamError { error: "the engine ran it detached".into() });
+    let started = client
+        .start_exec(id, Some(StartExecOptions::default()))
+        .await?;
+    let StartExecResults::Attached {
+        mut output,
+        mut input,
+    } = started
+    else {
+        return Err(Wire::DockerStreamError {
+            error: "the engine ran it detached".into(),
+        });
     };
     // Beside the reading, or two full pipes would wait for each other.
     let feed = async move {
@@ -145,13 +172,18 @@ struct Kept {
 
 impl Kept {
     fn new(limit: usize) -> Self {
-        Self { bytes: Vec::new(), limit, more: false }
+        Self {
+            bytes: Vec::new(),
+            limit,
+            more: false,
+        }
     }
 
     fn add(&mut self, message: &[u8]) {
         let room = self.limit - self.bytes.len();
         self.more |= message.len() > room;
-        self.bytes.extend_from_slice(&message[..message.len().min(room)]);
+        self.bytes
+            .extend_from_slice(&message[..message.len().min(room)]);
     }
 
     fn text(self) -> String {

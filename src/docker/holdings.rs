@@ -71,7 +71,10 @@ pub struct Network {
 impl Engine {
     /// The images, without the unnamed steps of a build; those with all of `labels`.
     pub fn images(&self, cx: &Cx, labels: &[String]) -> Result<Vec<Image>, Error> {
-        let options = ListImagesOptions { filters: by_label(labels), ..Default::default() };
+        let options = ListImagesOptions {
+            filters: by_label(labels),
+            ..Default::default()
+        };
         let list = self.read(cx, "list images", ANSWER, |client| async move {
             client.list_images(Some(options)).await
         })?;
@@ -82,18 +85,27 @@ impl Engine {
 
     /// The volumes with all of `labels`.
     pub fn volumes(&self, cx: &Cx, labels: &[String]) -> Result<Vec<Volume>, Error> {
-        let options = ListVolumesOptions { filters: by_label(labels) };
+        let options = ListVolumesOptions {
+            filters: by_label(labels),
+        };
         let list = self.read(cx, "list volumes", ANSWER, |client| async move {
             client.list_volumes(Some(options)).await
         })?;
-        let mut volumes: Vec<_> = list.volumes.unwrap_or_default().into_iter().map(Volume::from).collect();
+        let mut volumes: Vec<_> = list
+            .volumes
+            .unwrap_or_default()
+            .into_iter()
+            .map(Volume::from)
+            .collect();
         volumes.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(volumes)
     }
 
     /// The networks with all of `labels`.
     pub fn networks(&self, cx: &Cx, labels: &[String]) -> Result<Vec<Network>, Error> {
-        let options = ListNetworksOptions { filters: by_label(labels) };
+        let options = ListNetworksOptions {
+            filters: by_label(labels),
+        };
         let list = self.read(cx, "list networks", ANSWER, |client| async move {
             client.list_networks(Some(options)).await
         })?;
@@ -109,7 +121,11 @@ fn by_label(labels: &[String]) -> Option<HashMap<String, Vec<String>>> {
 
 impl From<ImageSummary> for Image {
     fn from(wire: ImageSummary) -> Self {
-        let mut tags: Vec<_> = wire.repo_tags.into_iter().filter(|t| t != "<none>:<none>").collect();
+        let mut tags: Vec<_> = wire
+            .repo_tags
+            .into_iter()
+            .filter(|t| t != "<none>:<none>")
+            .collect();
         tags.sort();
         Self {
             id: wire.id,
@@ -145,7 +161,10 @@ impl From<WireNetwork> for Network {
             driver: wire.driver.unwrap_or_default(),
             scope: wire.scope.unwrap_or_default(),
             internal: wire.internal.unwrap_or(false),
-            subnets: ranges.into_iter().filter_map(|range| range.subnet).collect(),
+            subnets: ranges
+                .into_iter()
+                .filter_map(|range| range.subnet)
+                .collect(),
             created: instant(wire.created.as_deref()),
             project: compose(&labels).0,
             labels,

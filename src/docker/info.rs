@@ -55,33 +55,41 @@ impl Engine {
     /// What this engine says about itself.
     pub fn info(&self, cx: &Cx) -> Result<EngineInfo, Error> {
         let address = self.host();
-        self.read(cx, "ask the engine about itself", ANSWER, |client| async move {
-            let (info, version) = futures_util::future::try_join(client.info(), client.version()).await?;
-            let text = Option::unwrap_or_default;
-            let number = |n: Option<i64>| n.unwrap_or(0);
-            Ok(EngineInfo {
-                address,
-                version: text(info.server_version),
-                api_version: text(version.api_version),
-                host_name: text(info.name),
-                os: text(info.operating_system),
-                arch: text(info.architecture),
-                kernel: text(info.kernel_version),
-                cpus: number(info.ncpu),
-                memory_bytes: number(info.mem_total),
-                // Engines before API 1.41 do not tell it, and know only the first.
-                cgroup_version: info.cgroup_version.map_or_else(|| "1".into(), |v| v.to_string()),
-                storage_driver: text(info.driver),
-                log_driver: text(info.logging_driver),
-                root_dir: text(info.docker_root_dir),
-                containers: number(info.containers),
-                running: number(info.containers_running),
-                paused: number(info.containers_paused),
-                stopped: number(info.containers_stopped),
-                images: number(info.images),
-                live_restore: info.live_restore_enabled.unwrap_or(false),
-                warnings: info.warnings.unwrap_or_default(),
-            })
-        })
+        self.read(
+            cx,
+            "ask the engine about itself",
+            ANSWER,
+            |client| async move {
+                let (info, version) =
+                    futures_util::future::try_join(client.info(), client.version()).await?;
+                let text = Option::unwrap_or_default;
+                let number = |n: Option<i64>| n.unwrap_or(0);
+                Ok(EngineInfo {
+                    address,
+                    version: text(info.server_version),
+                    api_version: text(version.api_version),
+                    host_name: text(info.name),
+                    os: text(info.operating_system),
+                    arch: text(info.architecture),
+                    kernel: text(info.kernel_version),
+                    cpus: number(info.ncpu),
+                    memory_bytes: number(info.mem_total),
+                    // Engines before API 1.41 do not tell it, and know only the first.
+                    cgroup_version: info
+                        .cgroup_version
+                        .map_or_else(|| "1".into(), |v| v.to_string()),
+                    storage_driver: text(info.driver),
+                    log_driver: text(info.logging_driver),
+                    root_dir: text(info.docker_root_dir),
+                    containers: number(info.containers),
+                    running: number(info.containers_running),
+                    paused: number(info.containers_paused),
+                    stopped: number(info.containers_stopped),
+                    images: number(info.images),
+                    live_restore: info.live_restore_enabled.unwrap_or(false),
+                    warnings: info.warnings.unwrap_or_default(),
+                })
+            },
+        )
     }
 }

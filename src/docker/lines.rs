@@ -65,7 +65,12 @@ impl Assembler {
         match text.strip_suffix(b"\n") {
             // The common case: one frame is one line, and nothing is copied.
             Some(text) if !open.started && text.len() <= LINE_LIMIT => {
-                line(Line { time, side, text: trim(text), cut: false });
+                line(Line {
+                    time,
+                    side,
+                    text: trim(text),
+                    cut: false,
+                });
             }
             Some(text) => {
                 open.add(time, text);
@@ -97,7 +102,12 @@ impl Open {
     }
 
     fn give(&mut self, side: Side, line: &mut impl FnMut(Line<'_>)) {
-        line(Line { time: self.time, side, text: trim(&self.text), cut: self.cut });
+        line(Line {
+            time: self.time,
+            side,
+            text: trim(&self.text),
+            cut: self.cut,
+        });
         self.text.clear();
         self.started = false;
         self.cut = false;
@@ -151,8 +161,12 @@ mod tests {
     #[test]
     fn frames_become_lines() {
         use Side::{Err, Out};
-        let cases: &[(&[(Side, &str)], &[(Side, &str, bool)])] = &[
-            (&[(Out, "T one\n"), (Err, "T two\n")], &[(Out, "one", true), (Err, "two", true)]),
+        type Case<'a> = (&'a [(Side, &'a str)], &'a [(Side, &'a str, bool)]);
+        let cases: &[Case<'_>] = &[
+            (
+                &[(Out, "T one\n"), (Err, "T two\n")],
+                &[(Out, "one", true), (Err, "two", true)],
+            ),
             // A long line in pieces, with the other stream in between.
             (
                 &[(Out, "T start "), (Err, "T oops\n"), (Out, "T end\n")],
@@ -167,11 +181,26 @@ mod tests {
         for (frames, expected) in cases {
             let stamped: Vec<_> = frames
                 .iter()
-                .map(|(side, text)| (*side, text.strip_prefix('T').map_or((*text).into(), |t| format!("{T}{t}"))))
+                .map(|(side, text)| {
+                    (
+                        *side,
+                        text.strip_prefix('T')
+                            .map_or((*text).into(), |t| format!("{T}{t}")),
+                    )
+                })
                 .collect();
-            let borrowed: Vec<_> = stamped.iter().map(|(side, text)| (*side, text.as_str())).collect();
-            let seen: Vec<_> = lines(&borrowed).into_iter().map(|(s, t, timed, _)| (s, t, timed)).collect();
-            let expected: Vec<_> = expected.iter().map(|(s, t, timed)| (*s, (*t).to_owned(), *timed)).collect();
+            let borrowed: Vec<_> = stamped
+                .iter()
+                .map(|(side, text)| (*side, text.as_str()))
+                .collect();
+            let seen: Vec<_> = lines(&borrowed)
+                .into_iter()
+                .map(|(s, t, timed, _)| (s, t, timed))
+                .collect();
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(s, t, timed)| (*s, (*t).to_owned(), *timed))
+                .collect();
             assert_eq!(seen, expected);
         }
     }

@@ -37,7 +37,13 @@ pub struct LogRange {
 
 impl Default for LogRange {
     fn default() -> Self {
-        Self { last: None, since: None, until: None, stdout: true, stderr: true }
+        Self {
+            last: None,
+            since: None,
+            until: None,
+            stdout: true,
+            stderr: true,
+        }
     }
 }
 
@@ -93,10 +99,19 @@ pub struct LineCount {
 
 impl Engine {
     /// The lines of `range`, the newest that fit into `bounds`.
-    pub fn logs(&self, cx: &Cx, name: &str, range: &LogRange, bounds: LogBounds) -> Result<Logs, Error> {
+    pub fn logs(
+        &self,
+        cx: &Cx,
+        name: &str,
+        range: &LogRange,
+        bounds: LogBounds,
+    ) -> Result<Logs, Error> {
         self.sure(cx, name)?;
         let what = format!("read the log of container `{name}`");
-        let limit = LogBounds { lines: range.last.unwrap_or(usize::MAX).min(bounds.lines), ..bounds };
+        let limit = LogBounds {
+            lines: range.last.unwrap_or(usize::MAX).min(bounds.lines),
+            ..bounds
+        };
         // The engine counts `tail` over both streams and filters afterwards; so for one stream alone
         // more is asked for until there is enough.
         let both = range.stdout && range.stderr;
@@ -155,7 +170,9 @@ impl Engine {
             let mut sample = Vec::new();
             scan(&client, &owned, &range, range.last, |line| {
                 count.lines += 1;
-                if pattern.is_match(line.text) && !except.as_ref().is_some_and(|e| e.is_match(line.text)) {
+                if pattern.is_match(line.text)
+                    && !except.as_ref().is_some_and(|e| e.is_match(line.text))
+                {
                     count.matched += 1;
                     count.first = count.first.or(line.time);
                     count.last = line.time;
@@ -164,7 +181,8 @@ impl Engine {
                 }
             })
             .await?;
-            count.sample = (count.matched > 0).then(|| String::from_utf8_lossy(&sample).into_owned());
+            count.sample =
+                (count.matched > 0).then(|| String::from_utf8_lossy(&sample).into_owned());
             Ok(count)
         })
         .map_err(|error| self.named(cx, name, error))
@@ -182,7 +200,9 @@ impl Engine {
     /// A missing container with the names that look like it.
     pub(super) fn named(&self, cx: &Cx, name: &str, error: Error) -> Error {
         match error {
-            Error::NotFound { message, .. } if message.starts_with("no such container") => self.missing(cx, name),
+            Error::NotFound { message, .. } if message.starts_with("no such container") => {
+                self.missing(cx, name)
+            }
             other => other,
         }
     }
@@ -202,7 +222,9 @@ async fn scan(
         timestamps: true,
         // Whole seconds only, so a little more than asked comes; the rest is cut below.
         since: range.since.map_or(0, |t| seconds(t.timestamp())),
-        until: range.until.map_or(0, |t| seconds(t.timestamp().saturating_add(1))),
+        until: range
+            .until
+            .map_or(0, |t| seconds(t.timestamp().saturating_add(1))),
         tail: tail.map_or_else(|| "all".into(), |n| n.to_string()),
         ..LogsOptions::default()
     };
@@ -228,8 +250,12 @@ impl LogRange {
             super::lines::Side::Out => self.stdout,
             super::lines::Side::Err => self.stderr,
         };
-        let from = self.since.is_none_or(|since| line.time.is_none_or(|t| t >= since));
-        let to = self.until.is_none_or(|until| line.time.is_none_or(|t| t <= until));
+        let from = self
+            .since
+            .is_none_or(|since| line.time.is_none_or(|t| t >= since));
+        let to = self
+            .until
+            .is_none_or(|until| line.time.is_none_or(|t| t <= until));
         side && from && to
     }
 }
@@ -245,7 +271,13 @@ struct Tail {
 
 impl Tail {
     fn new(bounds: LogBounds) -> Self {
-        Self { lines: VecDeque::new(), bytes: 0, count: 0, cut: false, bounds }
+        Self {
+            lines: VecDeque::new(),
+            bytes: 0,
+            count: 0,
+            cut: false,
+            bounds,
+        }
     }
 
     fn push(&mut self, line: Line<'_>) {
@@ -253,7 +285,11 @@ impl Tail {
         self.cut |= line.cut;
         let text = String::from_utf8_lossy(line.text).into_owned();
         self.bytes += text.len();
-        self.lines.push_back(LogLine { time: line.time, stream: line.side.as_str(), line: text });
+        self.lines.push_back(LogLine {
+            time: line.time,
+            stream: line.side.as_str(),
+            line: text,
+        });
         while self.shrink().is_continue() {}
     }
 
@@ -272,11 +308,21 @@ impl Tail {
 }
 
 fn compiled(option: &str, text: &str) -> Result<Regex, Error> {
-    RegexBuilder::new(text).size_limit(1 << 20).build().map_err(|error| {
-        let reason = error.to_string();
-        let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Error::Invalid(format!("`{option}` is {text:?}, which is no regular expression: {last}"))
-    })
+    RegexBuilder::new(text)
+        .size_limit(1 << 20)
+        .build()
+        .map_err(|error| {
+            let reason = error.to_string();
+            let last = reason
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ")
+                .to_owned();
+            Error::Invalid(format!(
+                "`{option}` is {text:?}, which is no regular expression: {last}"
+            ))
+        })
 }
 
 fn seconds(unix: i64) -> i32 {
@@ -290,9 +336,17 @@ mod tests {
 
     #[test]
     fn the_newest_that_fit_are_kept() {
-        let mut tail = Tail::new(LogBounds { lines: 3, bytes: 10 });
+        let mut tail = Tail::new(LogBounds {
+            lines: 3,
+            bytes: 10,
+        });
         for text in ["one", "two", "three", "four", "five"] {
-            tail.push(Line { time: None, side: Side::Out, text: text.as_bytes(), cut: false });
+            tail.push(Line {
+                time: None,
+                side: Side::Out,
+                text: text.as_bytes(),
+                cut: false,
+            });
         }
         let kept: Vec<_> = tail.lines.iter().map(|l| l.line.as_str()).collect();
         assert_eq!(kept, ["four", "five"]);
@@ -301,7 +355,9 @@ mod tests {
 
     #[test]
     fn a_wrong_pattern_says_which_and_why() {
-        let error = compiled("except", "a(").map(|_| ()).map_err(|e| e.to_string());
+        let error = compiled("except", "a(")
+            .map(|_| ())
+            .map_err(|e| e.to_string());
         assert_eq!(
             error,
             Err("`except` is \"a(\", which is no regular expression: unclosed group".into())
@@ -310,7 +366,11 @@ mod tests {
 
     #[test]
     fn a_range_is_exact_although_the_engine_counts_seconds() {
-        let at = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|t| t.with_timezone(&Utc));
+        let at = |text: &str| {
+            DateTime::parse_from_rfc3339(text)
+                .ok()
+                .map(|t| t.with_timezone(&Utc))
+        };
         let range = LogRange {
             since: at("2026-01-01T00:00:00.5Z"),
             until: at("2026-01-01T00:00:01Z"),
@@ -323,7 +383,12 @@ mod tests {
             ("2026-01-01T00:00:00.9Z", Side::Err, false),
             ("2026-01-01T00:00:01.1Z", Side::Out, false),
         ] {
-            let line = Line { time: at(time), side, text: b"", cut: false };
+            let line = Line {
+                time: at(time),
+                side,
+                text: b"",
+                cut: false,
+            };
             assert_eq!(range.includes(&line), expected, "{time}");
         }
     }

@@ -67,7 +67,9 @@ impl Engine {
         checked_name(name)?;
         let what = format!("read the use of container `{name}`");
         let asked = name.to_owned();
-        let answer = self.read(cx, &what, ANSWER, |client| async move { one(&client, &asked).await });
+        let answer = self.read(cx, &what, ANSWER, |client| async move {
+            one(&client, &asked).await
+        });
         match answer {
             Ok(found) => self.understand(cx, name, &found),
             Err(Error::NotFound { .. }) => Err(self.missing(cx, name)),
@@ -81,34 +83,53 @@ impl Engine {
             checked_name(name)?;
         }
         let asked = names.to_vec();
-        let answers = self.read(cx, "read the use of containers", ANSWER * 2, |client| async move {
-            let questions = asked.into_iter().map(|name| {
-                let client = client.clone();
-                async move {
-                    match tokio::time::timeout(ANSWER, one(&client, &name)).await {
-                        Ok(answer) => answer,
-                        Err(_) => Err(Wire::RequestTimeoutError),
+        let answers = self.read(
+            cx,
+            "read the use of containers",
+            ANSWER * 2,
+            |client| async move {
+                let questions = asked.into_iter().map(|name| {
+                    let client = client.clone();
+                    async move {
+                        match tokio::time::timeout(ANSWER, one(&client, &name)).await {
+                            Ok(answer) => answer,
+                            Err(_) => Err(Wire::RequestTimeoutError),
+                        }
                     }
-                }
-            });
-            Ok(stream::iter(questions).buffered(AT_ONCE).collect::<Vec<_>>().await)
-        })?;
+                });
+                Ok(stream::iter(questions)
+                    .buffered(AT_ONCE)
+                    .collect::<Vec<_>>()
+                    .await)
+            },
+        )?;
         names
             .iter()
             .zip(answers)
             .map(|(name, answer)| {
                 let result = match answer {
                     Ok(found) => self.understand(cx, name, &found),
-                    Err(error) => {
-                        Err(self.explain(error, Sort::Read, &format!("read the use of container `{name}`"), ANSWER))
-                    }
+                    Err(error) => Err(self.explain(
+                        error,
+                        Sort::Read,
+                        &format!("read the use of container `{name}`"),
+                        ANSWER,
+                    )),
                 };
                 match result {
-                    Ok(stats) => Ok(Sample { name: name.clone(), stats: Some(stats), error: None }),
+                    Ok(stats) => Ok(Sample {
+                        name: name.clone(),
+                        stats: Some(stats),
+                        error: None,
+                    }),
                     Err(Error::Stopped(stop)) => Err(stop.into()),
                     // The engine itself is gone: that is no fact about one container.
                     Err(error @ (Error::Unreachable { .. } | Error::Refused { .. })) => Err(error),
-                    Err(error) => Ok(Sample { name: name.clone(), stats: None, error: Some(error.to_string()) }),
+                    Err(error) => Ok(Sample {
+                        name: name.clone(),
+                        stats: None,
+                        error: Some(error.to_string()),
+                    }),
                 }
             })
             .collect()
@@ -116,12 +137,24 @@ impl Engine {
 
     /// What every running container that `filter` lets through uses.
     pub fn stats_all(&self, cx: &Cx, filter: &Filter) -> Result<Vec<Sample>, Error> {
-        let running = Filter { all: false, ..filter.clone() };
-        let names: Vec<_> = self.containers(cx, &running)?.into_iter().map(|c| c.name).collect();
+        let running = Filter {
+            all: false,
+            ..filter.clone()
+        };
+        let names: Vec<_> = self
+            .containers(cx, &running)?
+            .into_iter()
+            .map(|c| c.name)
+            .collect();
         self.stats_of(cx, &names)
     }
 
-    fn understand(&self, cx: &Cx, name: &str, found: &ContainerStatsResponse) -> Result<Stats, Error> {
+    fn understand(
+        &self,
+        cx: &Cx,
+        name: &str,
+        found: &ContainerStatsResponse,
+    ) -> Result<Stats, Error> {
         let stats = Stats::from(found);
         if !meant(name, &stats.id, &stats.name) {
             return Err(self.missing(cx, name));
@@ -140,7 +173,10 @@ impl Engine {
 }
 
 async fn one(client: &bollard::Docker, name: &str) -> Result<ContainerStatsResponse, Wire> {
-    let options = StatsOptions { stream: false, one_shot: false };
+    let options = StatsOptions {
+        stream: false,
+        one_shot: false,
+    };
     let mut samples = std::pin::pin!(client.stats(name, Some(options)));
     samples.next().await.unwrap_or_else(|| {
         Err(Wire::DockerStreamError {
@@ -158,16 +194,30 @@ impl From<&ContainerStatsResponse> for Stats {
         let (read, written) = blocks(wire.blkio_stats.as_ref());
         Self {
             id: wire.id.clone().unwrap_or_default(),
-            name: wire.name.as_deref().unwrap_or_default().trim_start_matches('/').to_owned(),
+            name: wire
+                .name
+                .as_deref()
+                .unwrap_or_default()
+                .trim_start_matches('/')
+                .to_owned(),
             cpu_percent: cpu_percent(wire.precpu_stats.as_ref(), wire.cpu_stats.as_ref()),
             memory_bytes: whole(used),
             memory_limit_bytes: whole(limit),
-            memory_percent: if limit == 0 { 0.0 } else { real(used) / real(limit) * 100.0 },
+            memory_percent: if limit == 0 {
+                0.0
+            } else {
+                real(used) / real(limit) * 100.0
+            },
             network_rx_bytes: whole(networks.values().filter_map(|n| n.rx_bytes).sum()),
             network_tx_bytes: whole(networks.values().filter_map(|n| n.tx_bytes).sum()),
             block_read_bytes: whole(read),
             block_write_bytes: whole(written),
-            pids: whole(wire.pids_stats.as_ref().and_then(|p| p.current).unwrap_or(0)),
+            pids: whole(
+                wire.pids_stats
+                    .as_ref()
+                    .and_then(|p| p.current)
+                    .unwrap_or(0),
+            ),
         }
     }
 }
@@ -176,7 +226,9 @@ impl From<&ContainerStatsResponse> for Stats {
 /// times the number of cores.
 fn cpu_percent(before: Option<&ContainerCpuStats>, now: Option<&ContainerCpuStats>) -> f64 {
     let total = |s: Option<&ContainerCpuStats>| {
-        s.and_then(|s| s.cpu_usage.as_ref()).and_then(|u| u.total_usage).unwrap_or(0)
+        s.and_then(|s| s.cpu_usage.as_ref())
+            .and_then(|u| u.total_usage)
+            .unwrap_or(0)
     };
     let system = |s: Option<&ContainerCpuStats>| s.and_then(|s| s.system_cpu_usage).unwrap_or(0);
     let spent = real(total(now)) - real(total(before));
@@ -200,16 +252,27 @@ fn cpu_percent(before: Option<&ContainerCpuStats>, now: Option<&ContainerCpuStat
 fn memory_without_cache(memory: &ContainerMemoryStats) -> u64 {
     let usage = memory.usage.unwrap_or(0);
     let fact = |key: &str| memory.stats.as_ref().and_then(|s| s.get(key)).copied();
-    let droppable = fact("total_inactive_file").or_else(|| fact("inactive_file")).unwrap_or(0);
-    if droppable < usage { usage - droppable } else { usage }
+    let droppable = fact("total_inactive_file")
+        .or_else(|| fact("inactive_file"))
+        .unwrap_or(0);
+    if droppable < usage {
+        usage - droppable
+    } else {
+        usage
+    }
 }
 
 fn blocks(stats: Option<&ContainerBlkioStats>) -> (u64, u64) {
-    let entries = stats.and_then(|s| s.io_service_bytes_recursive.as_deref()).unwrap_or_default();
+    let entries = stats
+        .and_then(|s| s.io_service_bytes_recursive.as_deref())
+        .unwrap_or_default();
     let sum = |first: char| {
         entries
             .iter()
-            .filter(|e| e.op.as_deref().is_some_and(|op| op.to_ascii_lowercase().starts_with(first)))
+            .filter(|e| {
+                e.op.as_deref()
+                    .is_some_and(|op| op.to_ascii_lowercase().starts_with(first))
+            })
             .filter_map(|e| e.value)
             .fold(0, u64::saturating_add)
     };
@@ -220,7 +283,10 @@ fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "becomes a percentage; the CLI does the same")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "becomes a percentage; the CLI does the same"
+)]
 fn real(number: u64) -> f64 {
     number as f64
 }
@@ -245,11 +311,18 @@ mod tests {
             "pids_stats":{"current":3}}"#,
         );
         assert_eq!(seen.name, "a");
-        assert!((seen.cpu_percent - 40.0).abs() < 1e-9, "{}", seen.cpu_percent);
+        assert!(
+            (seen.cpu_percent - 40.0).abs() < 1e-9,
+            "{}",
+            seen.cpu_percent
+        );
         assert_eq!((seen.memory_bytes, seen.memory_limit_bytes), (800, 4000));
         assert!((seen.memory_percent - 20.0).abs() < 1e-9);
         assert_eq!((seen.network_rx_bytes, seen.network_tx_bytes), (15, 3));
-        assert_eq!((seen.block_read_bytes, seen.block_write_bytes, seen.pids), (7, 8, 3));
+        assert_eq!(
+            (seen.block_read_bytes, seen.block_write_bytes, seen.pids),
+            (7, 8, 3)
+        );
     }
 
     #[test]
@@ -262,7 +335,11 @@ mod tests {
             "blkio_stats":{"io_service_bytes_recursive":[{"op":"read","value":7},{"op":"write","value":8}]},
             "pids_stats":{"current":3}}"#,
         );
-        assert!((seen.cpu_percent - 400.0).abs() < 1e-9, "{}", seen.cpu_percent);
+        assert!(
+            (seen.cpu_percent - 400.0).abs() < 1e-9,
+            "{}",
+            seen.cpu_percent
+        );
         assert_eq!(seen.memory_bytes, 600);
         assert_eq!((seen.block_read_bytes, seen.block_write_bytes), (7, 8));
     }
@@ -275,7 +352,10 @@ mod tests {
             "cpu_stats":{"cpu_usage":{"total_usage":1},"system_cpu_usage":5},
             "precpu_stats":{"cpu_usage":{"total_usage":9},"system_cpu_usage":1}}"#,
         );
-        assert_eq!((odd.memory_bytes, odd.memory_percent, odd.cpu_percent), (100, 0.0, 0.0));
+        assert_eq!(
+            (odd.memory_bytes, odd.memory_percent, odd.cpu_percent),
+            (100, 0.0, 0.0)
+        );
         let none = stats("{}");
         assert_eq!((none.memory_bytes, none.cpu_percent), (0, 0.0));
     }

@@ -96,7 +96,13 @@ enum Look {
 
 impl Engine {
     /// Waits until container `name` has come to `goal`. Fails early when that cannot happen any more.
-    pub fn wait_for(&self, cx: &Cx, name: &str, goal: Goal, limit: Duration) -> Result<Waited, Error> {
+    pub fn wait_for(
+        &self,
+        cx: &Cx,
+        name: &str,
+        goal: Goal,
+        limit: Duration,
+    ) -> Result<Waited, Error> {
         checked_name(name)?;
         let what = format!("wait for container `{name}` to be {}", goal.as_str());
         let asked = name.to_owned();
@@ -121,17 +127,27 @@ impl Engine {
 async fn follow(client: &Docker, name: &str, goal: Goal, limit: Duration) -> Result<End, Wire> {
     let began = Instant::now();
     // Subscribed before the first look, so that nothing falls between the two.
-    let range = EventRange { container: Some(name.to_owned()), ..EventRange::default() };
+    let range = EventRange {
+        container: Some(name.to_owned()),
+        ..EventRange::default()
+    };
     let mut events = Some(Box::pin(subscribe(client, &range)));
     let mut ended_since: Option<Instant> = None;
     let mut seen = false;
     let mut last = "unknown".to_owned();
     loop {
         let left = limit.saturating_sub(began.elapsed());
-        let look = tokio::time::timeout(left.max(Duration::from_secs(1)), client.inspect_container(name, None));
+        let look = tokio::time::timeout(
+            left.max(Duration::from_secs(1)),
+            client.inspect_container(name, None),
+        );
         let found = match look.await {
-            Ok(Ok(found)) => Some(ContainerDetail::from(found)).filter(|d| meant(name, &d.id, &d.name)),
-            Ok(Err(Wire::DockerResponseServerError { status_code: 404, .. })) => None,
+            Ok(Ok(found)) => {
+                Some(ContainerDetail::from(found)).filter(|d| meant(name, &d.id, &d.name))
+            }
+            Ok(Err(Wire::DockerResponseServerError {
+                status_code: 404, ..
+            })) => None,
             Ok(Err(error)) => return Err(error),
             Err(_) => return Ok(End::Late(last)),
         };
@@ -184,7 +200,10 @@ fn judge(detail: &ContainerDetail, goal: Goal) -> Look {
         }
         Goal::Healthy
             if detail.state == "running"
-                && detail.health.as_ref().is_some_and(|h| h.status == "healthy") =>
+                && detail
+                    .health
+                    .as_ref()
+                    .is_some_and(|h| h.status == "healthy") =>
         {
             Look::Reached
         }
@@ -207,7 +226,9 @@ fn reached(name: &str, detail: Option<&ContainerDetail>, began: Instant) -> Wait
     Waited {
         name: detail.map_or_else(|| name.to_owned(), |d| d.name.clone()),
         state: detail.map_or_else(|| "removed".to_owned(), |d| d.state.clone()),
-        health: detail.and_then(|d| d.health.as_ref()).map(|h| h.status.clone()),
+        health: detail
+            .and_then(|d| d.health.as_ref())
+            .map(|h| h.status.clone()),
         exit_code: detail.and_then(|d| d.exit_code),
         ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
     }
@@ -220,13 +241,17 @@ mod tests {
 
     fn detail(state: &str, health: Option<&str>) -> ContainerDetail {
         let running = matches!(state, "running" | "paused" | "restarting");
-        let health = health.map_or(String::new(), |h| format!(r#","Health":{{"Status":"{h}"}}"#));
+        let health = health.map_or(String::new(), |h| {
+            format!(r#","Health":{{"Status":"{h}"}}"#)
+        });
         let text = format!(
             r#"{{"Id":"0123456789abcdef","Name":"/a","State":{{"Status":"{state}","Running":{running},
             "Restarting":{},"ExitCode":3{health}}}}}"#,
             state == "restarting"
         );
-        serde_json::from_str::<bollard::models::ContainerInspectResponse>(&text).unwrap().into()
+        serde_json::from_str::<bollard::models::ContainerInspectResponse>(&text)
+            .unwrap()
+            .into()
     }
 
     #[test]
@@ -249,14 +274,21 @@ mod tests {
             ("restarting", None, Exited, Look::NotYet),
             ("exited", None, Removed, Look::NotYet),
         ] {
-            assert_eq!(judge(&detail(state, health), goal), expected, "{state} {health:?} {goal:?}");
+            assert_eq!(
+                judge(&detail(state, health), goal),
+                expected,
+                "{state} {health:?} {goal:?}"
+            );
         }
     }
 
     #[test]
     fn the_state_in_words() {
         assert_eq!(told(&detail("exited", None)), "exited with code 3");
-        assert_eq!(told(&detail("running", Some("starting"))), "running and starting");
+        assert_eq!(
+            told(&detail("running", Some("starting"))),
+            "running and starting"
+        );
         assert_eq!(told(&detail("running", None)), "running");
     }
 }

@@ -14,10 +14,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bollard::Docker;
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, NetworkCreateRequest, PortBinding, RestartPolicy,
-    RestartPolicyNameEnum, VolumeCreateRequest,
+    ContainerCreateBody, HealthConfig, HostConfig, NetworkCreateRequest, PortBinding,
+    RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
 };
-use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+};
 use tradeops::run::Cx;
 
 /// Every object of a test has it.
@@ -71,7 +73,11 @@ impl Fixture {
         Self {
             docker,
             image,
-            unique: format!("tt-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)),
+            unique: format!(
+                "tt-{}-{}",
+                std::process::id(),
+                NEXT.fetch_add(1, Ordering::Relaxed)
+            ),
         }
     }
 
@@ -87,7 +93,13 @@ impl Fixture {
 
     /// A container that runs `argv`.
     pub(crate) fn run(&self, part: &str, argv: &[&str]) -> Guard {
-        self.container(part, &Spec { argv, ..Spec::default() })
+        self.container(
+            part,
+            &Spec {
+                argv,
+                ..Spec::default()
+            },
+        )
     }
 
     pub(crate) fn container(&self, part: &str, spec: &Spec<'_>) -> Guard {
@@ -95,8 +107,14 @@ impl Fixture {
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let body = self.body(spec);
         let docker = self.docker.clone();
-        let id = wait(async move { docker.create_container(Some(options), body).await }).unwrap().id;
-        let guard = Guard { docker: self.docker.clone(), name, id };
+        let id = wait(async move { docker.create_container(Some(options), body).await })
+            .unwrap()
+            .id;
+        let guard = Guard {
+            docker: self.docker.clone(),
+            name,
+            id,
+        };
         if !spec.idle {
             guard.start();
         }
@@ -104,8 +122,11 @@ impl Fixture {
     }
 
     fn body(&self, spec: &Spec<'_>) -> ContainerCreateBody {
-        let mut labels: HashMap<String, String> =
-            spec.labels.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        let mut labels: HashMap<String, String> = spec
+            .labels
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect();
         labels.insert(LABEL.into(), self.unique.clone());
         let port = spec.port.map(|port| format!("{port}/tcp"));
         let second = 1_000_000_000;
@@ -121,7 +142,10 @@ impl Fixture {
                 maximum_retry_count: Some(retries),
             }),
             port_bindings: port.clone().map(|port| {
-                let binding = PortBinding { host_ip: Some("127.0.0.1".into()), host_port: None };
+                let binding = PortBinding {
+                    host_ip: Some("127.0.0.1".into()),
+                    host_port: None,
+                };
                 HashMap::from([(port, Some(vec![binding]))])
             }),
             ..HostConfig::default()
@@ -158,7 +182,10 @@ impl Fixture {
         };
         let docker = self.docker.clone();
         wait(async move { docker.create_network(request).await }).unwrap();
-        NetworkGuard { docker: self.docker.clone(), name }
+        NetworkGuard {
+            docker: self.docker.clone(),
+            name,
+        }
     }
 
     /// A volume, to be dropped after the containers that mount it.
@@ -171,7 +198,10 @@ impl Fixture {
         };
         let docker = self.docker.clone();
         wait(async move { docker.create_volume(request).await }).unwrap();
-        VolumeGuard { docker: self.docker.clone(), name }
+        VolumeGuard {
+            docker: self.docker.clone(),
+            name,
+        }
     }
 }
 
@@ -185,7 +215,10 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let (docker, id) = (self.docker.clone(), self.id.clone());
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        let options = RemoveContainerOptionsBuilder::default()
+            .force(true)
+            .v(true)
+            .build();
         // Gone already, perhaps: some tests remove it themselves.
         let _ = wait(async move { docker.remove_container(&id, Some(options)).await });
     }
@@ -213,7 +246,11 @@ pub(crate) struct VolumeGuard {
 impl Drop for VolumeGuard {
     fn drop(&mut self) {
         let (docker, name) = (self.docker.clone(), self.name.clone());
-        let _ = wait(async move { docker.remove_volume(&name, None::<RemoveVolumeOptions>).await });
+        let _ = wait(async move {
+            docker
+                .remove_volume(&name, None::<RemoveVolumeOptions>)
+                .await
+        });
     }
 }
 

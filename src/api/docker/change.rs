@@ -5,11 +5,23 @@ use crate::docker::{ContainerDetail, ExecOptions};
 use crate::gate::{Access, Blast};
 
 use super::shapes::{CHANGE, EXEC};
-use super::{NAME, engine, on_container};
+use super::{engine, on_container};
 
-const GRACE: Param = option("timeout", Ty::Duration, "\"10s\"", "how long it may take to end before it is killed; whole seconds");
-const ERRORS: &[Kind] =
-    &[Kind::NotFound, Kind::Conflict, Kind::Failed, Kind::Unknown, Kind::Unreachable, Kind::Refused];
+const NAME: Param = param("name", Ty::Str, "the exact name; changes take no id");
+const GRACE: Param = option(
+    "timeout",
+    Ty::Duration,
+    "\"10s\"",
+    "how long it may take to end before it is killed; whole seconds",
+);
+const ERRORS: &[Kind] = &[
+    Kind::NotFound,
+    Kind::Conflict,
+    Kind::Failed,
+    Kind::Unknown,
+    Kind::Unreachable,
+    Kind::Refused,
+];
 
 /// What all of these share. One that is already as wanted gives `changed: false`.
 const ON_CONTAINER: Primitive = Primitive {
@@ -25,7 +37,7 @@ pub(super) const START: Primitive = Primitive {
     name: "start",
     doc: "Starts a container.\nOne that runs is left alone: `changed` is `false`. `unknown`: it was sent and no answer came.",
     example: "docker::start(\"trading-redis\");\ndocker::wait_healthy(\"trading-redis\");",
-    call: |call| Ok(CHANGE.record(&engine(call).start(call.cx(), call.args().str("name"))?)),
+    call: |call| Ok(CHANGE.record(&engine(call).start(call.cx(), named(call)?)?)),
     ..ON_CONTAINER
 };
 
@@ -36,7 +48,7 @@ pub(super) const STOP: Primitive = Primitive {
     example: "let s = docker::stop(\"trading-redis\", #{ timeout: \"30s\" });\nif s.exit_code == 137 { print(\"it did not end in time\"); }",
     call: |call| {
         let a = call.args();
-        Ok(CHANGE.record(&engine(call).stop(call.cx(), a.str("name"), a.duration("timeout"))?))
+        Ok(CHANGE.record(&engine(call).stop(call.cx(), named(call)?, a.duration("timeout"))?))
     },
     ..ON_CONTAINER
 };
@@ -48,7 +60,7 @@ pub(super) const RESTART: Primitive = Primitive {
     example: "docker::restart(\"trading-redis\");\ndocker::wait_healthy(\"trading-redis\");",
     call: |call| {
         let a = call.args();
-        Ok(CHANGE.record(&engine(call).restart(call.cx(), a.str("name"), a.duration("timeout"))?))
+        Ok(CHANGE.record(&engine(call).restart(call.cx(), named(call)?, a.duration("timeout"))?))
     },
     ..ON_CONTAINER
 };
@@ -57,7 +69,7 @@ pub(super) const PAUSE: Primitive = Primitive {
     name: "pause",
     doc: "Freezes all processes of a container, until `unpause`.\nOne that is paused is left alone: `changed` is `false`. One that does not run is a `conflict`.",
     example: "docker::pause(\"trading-redis\");\ndocker::unpause(\"trading-redis\");",
-    call: |call| Ok(CHANGE.record(&engine(call).pause(call.cx(), call.args().str("name"))?)),
+    call: |call| Ok(CHANGE.record(&engine(call).pause(call.cx(), named(call)?)?)),
     ..ON_CONTAINER
 };
 
@@ -65,32 +77,64 @@ pub(super) const UNPAUSE: Primitive = Primitive {
     name: "unpause",
     doc: "Lets a paused container go on.\nOne that is not paused is left alone: `changed` is `false`. One that does not run is a `conflict`.",
     example: "docker::unpause(\"trading-redis\");",
-    call: |call| Ok(CHANGE.record(&engine(call).unpause(call.cx(), call.args().str("name"))?)),
+    call: |call| Ok(CHANGE.record(&engine(call).unpause(call.cx(), named(call)?)?)),
     ..ON_CONTAINER
 };
 
 pub(super) const KILL: Primitive = Primitive {
     name: "kill",
-    options: &[option("signal", Ty::Str, "\"KILL\"", "`\"HUP\"`, `\"SIGTERM\"`, `\"9\"`")],
+    options: &[option(
+        "signal",
+        Ty::Str,
+        "\"KILL\"",
+        "`\"HUP\"`, `\"SIGTERM\"`, `\"9\"`",
+    )],
     doc: "Sends a signal to a container's first process.\nWhether that ends it is the process's affair. One that does not run is a `conflict`.",
     example: "docker::kill(\"trading-redis\", #{ signal: \"HUP\" });",
     call: |call| {
         let a = call.args();
-        Ok(CHANGE.record(&engine(call).kill(call.cx(), a.str("name"), a.str("signal"))?))
+        Ok(CHANGE.record(&engine(call).kill(call.cx(), named(call)?, a.str("signal"))?))
     },
     ..ON_CONTAINER
 };
 
 pub(super) const EXEC_IN: Primitive = Primitive {
     name: "exec",
-    params: &[NAME, param("argv", Ty::List(&Ty::Str), "the program and its arguments; there is no shell")],
+    params: &[
+        NAME,
+        param(
+            "argv",
+            Ty::List(&Ty::Str),
+            "the program and its arguments; there is no shell",
+        ),
+    ],
     options: &[
-        option("user", Ty::Opt(&Ty::Str), "()", "as this user; by default the container's"),
+        option(
+            "user",
+            Ty::Opt(&Ty::Str),
+            "()",
+            "as this user; by default the container's",
+        ),
         option("workdir", Ty::Opt(&Ty::Str), "()", "in this folder"),
         option("env", Ty::Map, "#{}", "further variables"),
-        option("stdin", Ty::Opt(&Ty::Str), "()", "written to its standard input"),
-        option("timeout", Ty::Duration, "\"60s\"", "how long to wait for its end"),
-        option("max_bytes", Ty::Size, "\"1MiB\"", "how much of each stream is kept, its beginning"),
+        option(
+            "stdin",
+            Ty::Opt(&Ty::Str),
+            "()",
+            "written to its standard input",
+        ),
+        option(
+            "timeout",
+            Ty::Duration,
+            "\"60s\"",
+            "how long to wait for its end",
+        ),
+        option(
+            "max_bytes",
+            Ty::Size,
+            "\"1MiB\"",
+            "how much of each stream is kept, its beginning",
+        ),
     ],
     returns: Ty::Record(&EXEC),
     doc: "Runs a command inside a running container; gives its exit code and both streams.\nAn exit code other than 0 is no error. A command cannot be ended from outside: one that is out of time goes on, and the outcome is `unknown`.",
@@ -99,7 +143,10 @@ pub(super) const EXEC_IN: Primitive = Primitive {
         let argv = call.args().strs("argv");
         let program = argv.first().map_or("nothing", String::as_str);
         let blast = preview(call)?;
-        Ok(Blast { summary: format!("runs `{program}` in a container that is {}", blast.summary), ..blast })
+        Ok(Blast {
+            summary: format!("runs `{program}` in a container that is {}", blast.summary),
+            ..blast
+        })
     }),
     call: |call| {
         let a = call.args();
@@ -111,7 +158,7 @@ pub(super) const EXEC_IN: Primitive = Primitive {
             timeout: a.duration("timeout"),
             max_bytes: usize::try_from(a.size("max_bytes")).unwrap_or(usize::MAX),
         };
-        Ok(EXEC.record(&engine(call).exec(call.cx(), a.str("name"), &a.strs("argv"), &options)?))
+        Ok(EXEC.record(&engine(call).exec(call.cx(), named(call)?, &a.strs("argv"), &options)?))
     },
     ..ON_CONTAINER
 };
@@ -121,22 +168,43 @@ pub(super) const REMOVE: Primitive = Primitive {
     access: Access::Destroy,
     options: &[
         option("force", Ty::Bool, "false", "kill a running one first"),
-        option("volumes", Ty::Bool, "false", "remove its nameless volumes, too"),
+        option(
+            "volumes",
+            Ty::Bool,
+            "false",
+            "remove its nameless volumes, too",
+        ),
     ],
     doc: "Removes a container with everything that it has written to its own layer.\nA running one is a `conflict` without `force`. Named volumes always stay.",
     example: "docker::remove(\"trading-migrate\", #{ volumes: true });",
     call: |call| {
         let a = call.args();
         let removed =
-            engine(call).remove(call.cx(), a.str("name"), a.bool("force"), a.bool("volumes"))?;
+            engine(call).remove(call.cx(), named(call)?, a.bool("force"), a.bool("volumes"))?;
         Ok(CHANGE.record(&removed))
     },
     ..ON_CONTAINER
 };
 
+/// The container's name. Profiles and plans know containers by their names, so a change by id would get
+/// past both; and a name of digits only is looked up to tell the two apart.
+fn named<'a>(call: &'a Call<'_>) -> Result<&'a str, Failure> {
+    let name = call.args().str("name");
+    if name.len() >= 12 && name.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let found = engine(call).container(call.cx(), name)?;
+        if found.name != name {
+            return Err(
+                Failure::invalid("a change names its container, and this is an id")
+                    .hint(format!("write \"{}\"", found.name)),
+            );
+        }
+    }
+    Ok(name)
+}
+
 /// The container as it is now. A missing one fails here just as the change itself would.
 fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
-    let found = engine(call).container(call.cx(), call.args().str("name"))?;
+    let found = engine(call).container(call.cx(), named(call)?)?;
     let time = |t: Option<chrono::DateTime<chrono::Utc>>| t.map(|t| t.to_rfc3339());
     let facts = serde_json::json!({
         "id": found.id,
@@ -157,9 +225,16 @@ fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
 fn told(found: &ContainerDetail) -> String {
     match (&found.health, found.started_at) {
         (Some(health), Some(since)) if found.running => {
-            format!("{} and {} since {}", found.state, health.status, since.format("%F %TZ"))
+            format!(
+                "{} and {} since {}",
+                found.state,
+                health.status,
+                since.format("%F %TZ")
+            )
         }
-        (None, Some(since)) if found.running => format!("{} since {}", found.state, since.format("%F %TZ")),
+        (None, Some(since)) if found.running => {
+            format!("{} since {}", found.state, since.format("%F %TZ"))
+        }
         _ => found.state.clone(),
     }
 }
