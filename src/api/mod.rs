@@ -7,6 +7,7 @@ mod args;
 mod branch;
 mod call;
 mod dispatch;
+pub mod docker;
 mod failure;
 mod history;
 mod output;
@@ -42,6 +43,7 @@ pub(crate) fn human(value: &rhai::Dynamic, output: Output) -> Option<String> {
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
+    &docker::NAMESPACE,
     &history::NAMESPACE,
     &plan::NAMESPACE,
     &report::NAMESPACE,
