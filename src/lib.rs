@@ -3,4 +3,9 @@
 //! Floors, each calling only downwards: [`cli`] - [`script`] - [`api`] - [`gate`] - the domains -
 //! [`run`]. `docs/architecture.md` says why.
 
+pub mod environment;
+pub mod files;
+pub mod lock;
+pub mod process;
 pub mod run;
+pub mod system;
