@@ -151,6 +151,6 @@ mod tests {
 
     #[test]
     fn no_such_path() {
-        assert!(matches!(super::disk(Path::new("/no/such")), Err(Error::NoPath(_))));
+        assert!(matches!(disk(Path::new("/no/such")), Err(Error::NoPath(_))));
     }
 }
