@@ -33,11 +33,14 @@ fn append(path: &Path, line: &str) {
     file.write_all(format!("{line}\n").as_bytes()).expect("writes");
 }
 
+/// Whether a process runs. One that is ending gives its locks back a moment before it becomes a zombie.
 fn is_alive(pid: &str) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .ok()
-        .and_then(|stat| Some(stat.rsplit_once(')')?.1.trim_start().chars().next()? != 'Z'))
-        .unwrap_or(false)
+    const PF_EXITING: u64 = 4;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
+    let words: Vec<_> = rest.split_whitespace().collect();
+    let flags = words.get(6).and_then(|flags| flags.parse::<u64>().ok()).unwrap_or(0);
+    words.first() != Some(&"Z") && flags & PF_EXITING == 0
 }
 
 /// Not a test of its own: what a started process does, until it is killed or the folder has a `stop` file.

@@ -6,9 +6,18 @@
 mod branch;
 mod call;
 mod dispatch;
+pub mod env;
 mod failure;
+pub mod fs;
+pub mod json;
+pub mod lock;
 mod primitive;
+pub mod proc;
+pub mod regex;
 mod shape;
+pub mod sys;
+pub mod text;
+pub mod time;
 pub mod units;
 
 pub use branch::{Branch, enter, with_branch};
@@ -21,4 +30,14 @@ pub use primitive::{
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
 /// Every namespace, in alphabetical order.
-pub static NAMESPACES: &[&Namespace] = &[];
+pub static NAMESPACES: &[&Namespace] = &[
+    &env::NAMESPACE,
+    &fs::NAMESPACE,
+    &json::NAMESPACE,
+    &lock::NAMESPACE,
+    &proc::NAMESPACE,
+    &regex::NAMESPACE,
+    &sys::NAMESPACE,
+    &text::NAMESPACE,
+    &time::NAMESPACE,
+];

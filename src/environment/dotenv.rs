@@ -39,6 +39,7 @@ impl std::fmt::Debug for EnvFile {
 pub fn file(cx: &Cx, path: &Path) -> Result<EnvFile, Error> {
     use crate::files;
     let text = files::read_text(cx, path, 1 << 20).map_err(|error| match error {
+        files::Error::Stopped(stop) => Error::Stopped(stop),
         files::Error::NotFound(path) => Error::NoFile(path),
         files::Error::NotAllowed { path, reason, .. } => Error::NotAllowed { path, reason },
         error => Error::Unreadable {

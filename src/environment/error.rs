@@ -2,9 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::run::Stop;
+
 /// Why a variable or a `.env` file could not be had. Never holds a value: it may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The branch was stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
     /// Not set.
     #[error("the environment variable `{0}` is not set")]
     NotSet(String),

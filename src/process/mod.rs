@@ -11,10 +11,12 @@
 mod child;
 mod code;
 mod error;
+mod find;
 mod output;
 
 pub use code::exit_meaning;
 pub use error::Error;
+pub use find::find;
 pub use output::{Line, Source};
 
 use std::ops::ControlFlow;

@@ -104,9 +104,9 @@ fn parse_stat(text: &str) -> Option<Stat> {
 }
 
 /// When a process started, in the kernel's ticks since the boot. With the boot's id and the pid it names one
-/// process for ever, so that a reused pid is seen.
+/// process for ever, so that a reused pid is seen. `None` when it has ended, be it reaped or not.
 pub fn start_ticks(pid: i64) -> Option<i64> {
-    stat(pid).map(|s| s.start)
+    stat(pid).filter(|s| !matches!(s.state, 'Z' | 'X')).map(|s| s.start)
 }
 
 /// The kernel's name of a process.
