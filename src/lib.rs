@@ -1,13 +1,15 @@
 //! `tradeops`: a scriptable operations runtime. Typed primitives in Rust, workflows in Rhai.
 //!
-//! Floors, each calling only downwards: `cli` - `script` - [`api`] - [`gate`] - the domains - [`run`].
+//! Floors, each calling only downwards: [`cli`] - [`script`] - [`api`] - [`gate`] - the domains - [`run`].
 //! `docs/architecture.md` says why.
 
 pub mod api;
+pub mod cli;
 pub mod environment;
 pub mod files;
 pub mod gate;
 pub mod lock;
 pub mod process;
 pub mod run;
+pub mod script;
 pub mod system;

@@ -87,7 +87,7 @@ fn a_lock_belongs_to_the_run() {
     let path = dir.path().join("a.lock").display().to_string();
     let run = run_in(dir.path(), Mode::Live, unbounded());
     // The handle is not kept, and the lock is held all the same.
-    eval(&run, &format!(r#"lock::acquire("{path}", #{{ note: "the nightly run" }});"#)).expect("takes it");
+    let _ = eval(&run, &format!(r#"lock::acquire("{path}", #{{ note: "the nightly run" }});"#)).expect("takes it");
     let held = thrown(&format!(r#"lock::acquire("{path}")"#));
     assert_eq!(text(&held, "kind"), "held");
     for part in [std::process::id().to_string(), "the nightly run".into()] {
@@ -173,7 +173,7 @@ fn a_stop_cannot_be_caught_and_leaves_no_program() {
     ] {
         let script = script.replace("PATH", &dir.path().display().to_string());
         let holder = run_in(dir.path(), Mode::Live, unbounded());
-        eval(&holder, &format!(r#"lock::acquire("{}/held.lock");"#, dir.path().display())).expect("held");
+        let _ = eval(&holder, &format!(r#"lock::acquire("{}/held.lock");"#, dir.path().display())).expect("held");
         let run = run_in(dir.path(), Mode::Live, unbounded());
         let cancel = run.cx().cancel().clone();
         let stopper = std::thread::spawn(move || {

@@ -3,6 +3,7 @@
 //! The files are thin: convert in, call the domain, convert out. The one wrapper around every call is
 //! in `dispatch`; the gate that it passes is the floor below.
 
+mod args;
 mod branch;
 mod call;
 mod dispatch;
@@ -11,33 +12,48 @@ mod failure;
 pub mod fs;
 pub mod json;
 pub mod lock;
+mod output;
+mod plan;
 mod primitive;
 pub mod proc;
 pub mod regex;
 mod shape;
 pub mod sys;
+mod task;
 pub mod text;
 pub mod time;
+pub(crate) mod ui;
 pub mod units;
 
 pub use branch::{Branch, enter, with_branch};
 pub use call::Call;
-pub use dispatch::{SiteTable, register};
+pub use dispatch::{LastRaise, SiteTable, register};
+pub(crate) use dispatch::{closest, to_json};
 pub use failure::{Failure, Kind};
+pub use output::{Cleanup, Output, ScriptArgs, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
 };
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
+/// A result as people read it, for the records that have a form of their own.
+pub(crate) fn human(_: &rhai::Dynamic, _: Output) -> Option<String> {
+    None
+}
+
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
+    &args::NAMESPACE,
     &env::NAMESPACE,
     &fs::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
+    &plan::NAMESPACE,
     &proc::NAMESPACE,
     &regex::NAMESPACE,
     &sys::NAMESPACE,
+    &task::NAMESPACE,
     &text::NAMESPACE,
     &time::NAMESPACE,
+    &ui::NAMESPACE,
 ];
