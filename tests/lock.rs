@@ -29,24 +29,36 @@ fn start(folder: &Path) -> Child {
 }
 
 fn append(path: &Path, line: &str) {
-    let mut file = OpenOptions::new().append(true).create(true).open(path).expect("opens");
-    file.write_all(format!("{line}\n").as_bytes()).expect("writes");
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .expect("opens");
+    file.write_all(format!("{line}\n").as_bytes())
+        .expect("writes");
 }
 
 /// Whether a process runs. One that is ending gives its locks back a moment before it becomes a zombie.
 fn is_alive(pid: &str) -> bool {
     const PF_EXITING: u64 = 4;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
+    let Some((_, rest)) = stat.rsplit_once(')') else {
+        return false;
+    };
     let words: Vec<_> = rest.split_whitespace().collect();
-    let flags = words.get(6).and_then(|flags| flags.parse::<u64>().ok()).unwrap_or(0);
+    let flags = words
+        .get(6)
+        .and_then(|flags| flags.parse::<u64>().ok())
+        .unwrap_or(0);
     words.first() != Some(&"Z") && flags & PF_EXITING == 0
 }
 
 /// Not a test of its own: what a started process does, until it is killed or the folder has a `stop` file.
 #[test]
 fn worker() {
-    let Some(folder) = std::env::var_os(WORKER).map(PathBuf::from) else { return };
+    let Some(folder) = std::env::var_os(WORKER).map(PathBuf::from) else {
+        return;
+    };
     let (path, marker) = (folder.join("a.lock"), folder.join("marker"));
     let violations = folder.join("violations");
     let me = std::process::id().to_string();
@@ -64,7 +76,10 @@ fn worker() {
             Err(error) => return append(&violations, &error.to_string()),
         };
         loop {
-            let made = OpenOptions::new().write(true).create_new(true).open(&marker);
+            let made = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&marker);
             if let Ok(mut file) = made {
                 let _ = file.write_all(me.as_bytes());
                 break;
@@ -73,14 +88,20 @@ fn worker() {
             std::thread::sleep(Duration::from_millis(5));
             let other = fs::read_to_string(&marker).unwrap_or_default();
             if !other.is_empty() && is_alive(&other) {
-                append(&violations, &format!("{me} has the lock and so has {other}"));
+                append(
+                    &violations,
+                    &format!("{me} has the lock and so has {other}"),
+                );
             }
             let _ = fs::remove_file(&marker);
         }
         std::thread::sleep(Duration::from_millis(u64::from(std::process::id() % 7)));
         append(&folder.join("turns"), &me);
         if fs::read_to_string(&marker).ok().as_deref() != Some(&me) {
-            append(&violations, &format!("{me} lost its marker while it had the lock"));
+            append(
+                &violations,
+                &format!("{me} lost its marker while it had the lock"),
+            );
         }
         let _ = fs::remove_file(&marker);
         drop(lock);
@@ -96,7 +117,12 @@ fn a_hundred_processes_and_killed_holders() {
     let path = folder.join("a.lock");
     let mut workers: Vec<_> = (0..PROCESSES).map(|_| start(folder)).collect();
     let began = Instant::now();
-    let turns = || fs::read_to_string(folder.join("turns")).unwrap_or_default().lines().count();
+    let turns = || {
+        fs::read_to_string(folder.join("turns"))
+            .unwrap_or_default()
+            .lines()
+            .count()
+    };
     let mut killed = 0;
     let mut last_turn = (0, Instant::now());
     let mut longest_pause = Duration::ZERO;
@@ -107,11 +133,18 @@ fn a_hundred_processes_and_killed_holders() {
             longest_pause = longest_pause.max(last_turn.1.elapsed());
             last_turn = (now, Instant::now());
         }
-        assert!(last_turn.1.elapsed() < Duration::from_secs(20), "nobody gets the lock any more");
+        assert!(
+            last_turn.1.elapsed() < Duration::from_secs(20),
+            "nobody gets the lock any more"
+        );
         let seen = holder(&path).unwrap_or_else(|e| panic!("{e}"));
         // Kills whoever has it now, in the middle of whatever it does.
-        let Some(victim) = seen.pid.filter(|_| now > 0) else { continue };
-        let Some(at) = workers.iter().position(|w| i64::from(w.id()) == victim) else { continue };
+        let Some(victim) = seen.pid.filter(|_| now > 0) else {
+            continue;
+        };
+        let Some(at) = workers.iter().position(|w| i64::from(w.id()) == victim) else {
+            continue;
+        };
         workers[at].kill().expect("SIGKILL");
         workers[at].wait().expect("reaped");
         workers[at] = start(folder);
@@ -137,7 +170,10 @@ fn a_hundred_processes_and_killed_holders() {
     assert_eq!(holder(&path).expect("looks").state, State::Free);
     assert!(acquire(&Cx::detached(), &path, None, None).is_ok());
     let mut report = std::io::stderr();
-    let _ = writeln!(report, "{turns} turns, {killed} holders killed, longest pause {longest_pause:?}");
+    let _ = writeln!(
+        report,
+        "{turns} turns, {killed} holders killed, longest pause {longest_pause:?}"
+    );
 }
 
 #[test]

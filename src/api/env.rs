@@ -50,7 +50,12 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "list",
-            params: &[option("prefix", Ty::Str, "\"\"", "only the variables whose names start so")],
+            params: &[option(
+                "prefix",
+                Ty::Str,
+                "\"\"",
+                "only the variables whose names start so",
+            )],
             returns: Ty::Map,
             doc: "The variables of the environment, by name.",
             example: r#"env::list("PA")"#,
@@ -85,7 +90,11 @@ env::duplicates("/tmp/tradeops-example-2.env")"#,
             target: file_target,
             call: |call| {
                 let names = file(call)?.duplicates;
-                Ok(names.into_iter().map(Dynamic::from).collect::<Array>().into())
+                Ok(names
+                    .into_iter()
+                    .map(Dynamic::from)
+                    .collect::<Array>()
+                    .into())
             },
             ..Primitive::READ
         },
@@ -128,7 +137,9 @@ impl From<Error> for Failure {
         let text = error.to_string();
         match error {
             Error::Stopped(stop) => stop.into(),
-            Error::NotSet(_) | Error::Empty(_) | Error::NoFile(_) => Self::new(Kind::NotFound, text),
+            Error::NotSet(_) | Error::Empty(_) | Error::NoFile(_) => {
+                Self::new(Kind::NotFound, text)
+            }
             Error::NotText(_) | Error::BadName(_) | Error::BadLine { .. } => Self::invalid(text),
             Error::NotAllowed { .. } => Self::new(Kind::Refused, text),
             Error::Unreadable { .. } => Self::new(Kind::Failed, text),

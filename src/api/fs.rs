@@ -13,12 +13,20 @@ static STAT: Shape = Shape {
     doc: "What is at a path; links are followed.",
     fields: &[
         field("path", Ty::Str, "the path as asked"),
-        field("kind", Ty::OneOf(&["file", "folder", "fifo", "socket", "device"]), "what it is"),
+        field(
+            "kind",
+            Ty::OneOf(&["file", "folder", "fifo", "socket", "device"]),
+            "what it is",
+        ),
         field("size_bytes", Ty::Int, "length in bytes"),
         field("modified", Ty::Time, "last change of the content"),
         field("mode", Ty::Str, "permissions in octal: `0644`"),
         field("owner", Ty::Str, "the owner's name, else the number"),
-        field("is_link", Ty::Bool, "whether the path itself is a symbolic link"),
+        field(
+            "is_link",
+            Ty::Bool,
+            "whether the path itself is a symbolic link",
+        ),
     ],
 };
 
@@ -28,7 +36,11 @@ static WRITTEN: Shape = Shape {
     fields: &[
         field("path", Ty::Str, "the path"),
         field("size_bytes", Ty::Int, "its length now"),
-        field("old_bytes", Ty::Opt(&Ty::Int), "its length before; `()` when it is new"),
+        field(
+            "old_bytes",
+            Ty::Opt(&Ty::Int),
+            "its length before; `()` when it is new",
+        ),
         field("created", Ty::Bool, "whether there was none"),
     ],
 };
@@ -51,7 +63,11 @@ static MADE: Shape = Shape {
     ],
 };
 
-const PATH: Param = param("path", Ty::Str, "absolute, or relative to where the run was started");
+const PATH: Param = param(
+    "path",
+    Ty::Str,
+    "absolute, or relative to where the run was started",
+);
 const READING: &[Kind] = &[Kind::NotFound, Kind::Refused, Kind::Invalid, Kind::Failed];
 
 /// The functions of `fs::`.
@@ -64,7 +80,12 @@ pub static NAMESPACE: Namespace = Namespace {
         Primitive {
             name: "read_text",
             params: &[PATH],
-            options: &[option("max", Ty::Size, "\"16MiB\"", "a larger file is an error")],
+            options: &[option(
+                "max",
+                Ty::Size,
+                "\"16MiB\"",
+                "a larger file is an error",
+            )],
             returns: Ty::Str,
             errors: READING,
             doc: "A whole file as text (UTF-8).",
@@ -89,7 +110,11 @@ pub static NAMESPACE: Namespace = Namespace {
                 let count = usize::try_from(a.int("lines"))
                     .map_err(|_| Failure::invalid("`lines` must not be negative"))?;
                 let lines = files::tail(call.cx(), path(a), count)?;
-                Ok(lines.into_iter().map(rhai::Dynamic::from).collect::<rhai::Array>().into())
+                Ok(lines
+                    .into_iter()
+                    .map(rhai::Dynamic::from)
+                    .collect::<rhai::Array>()
+                    .into())
             },
             ..Primitive::READ
         },
@@ -128,7 +153,11 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "glob",
-            params: &[param("pattern", Ty::Str, "`*` and `?` stand for characters within one name, `[a-z]` for one of a set")],
+            params: &[param(
+                "pattern",
+                Ty::Str,
+                "`*` and `?` stand for characters within one name, `[a-z]` for one of a set",
+            )],
             returns: Ty::List(&Ty::Str),
             errors: &[Kind::Invalid],
             doc: "The paths that fit a pattern, sorted; an empty list when none does.\n\
@@ -137,20 +166,31 @@ pub static NAMESPACE: Namespace = Namespace {
             target: |a| {
                 // What the pattern may reach: the folder before its first wildcard.
                 let pattern = a.str("pattern");
-                let fixed = pattern.find(['*', '?', '[']).map_or(pattern, |at| &pattern[..at]);
+                let fixed = pattern
+                    .find(['*', '?', '['])
+                    .map_or(pattern, |at| &pattern[..at]);
                 let folder = fixed.rfind('/').map_or(".", |at| &fixed[..=at]);
                 format!("fs/{}", real(Path::new(folder)).display())
             },
             call: |call| {
                 let found = files::glob(call.cx(), call.args().str("pattern"))?;
-                Ok(found.into_iter().map(|p| p.display().to_string().into()).collect::<rhai::Array>().into())
+                Ok(found
+                    .into_iter()
+                    .map(|p| p.display().to_string().into())
+                    .collect::<rhai::Array>()
+                    .into())
             },
             ..Primitive::READ
         },
         Primitive {
             name: "write_text",
             params: &[PATH, param("text", Ty::Str, "the whole new content")],
-            options: &[option("mode", Ty::Opt(&Ty::Str), "()", "permissions in octal, such as `\"0600\"`; without it those of the old file, or 0666 less the umask")],
+            options: &[option(
+                "mode",
+                Ty::Opt(&Ty::Str),
+                "()",
+                "permissions in octal, such as `\"0600\"`; without it those of the old file, or 0666 less the umask",
+            )],
             returns: Ty::Record(&WRITTEN),
             errors: READING,
             doc: "Writes a whole file so that it is the old or the new one, whatever happens.\n\
@@ -171,11 +211,15 @@ pub static NAMESPACE: Namespace = Namespace {
             returns: Ty::Record(&MADE),
             errors: READING,
             doc: "Makes a folder and those above it; one that is there is no error.",
-            example: r#"fs::make_dir("/tmp/tradeops-example/a").created"#,
+            example: r#"fs::make_dir("/tmp/tradeops-example/a").path"#,
             target,
             preview: Some(|call| {
                 let there = files::exists(path(call.args()))?;
-                Ok(blast(if there { "it is there already" } else { "makes a new folder" }))
+                Ok(blast(if there {
+                    "it is there already"
+                } else {
+                    "makes a new folder"
+                }))
             }),
             call: |call| Ok(MADE.record(&files::make_dir(call.cx(), path(call.args()))?)),
             ..Primitive::CHANGE
@@ -193,7 +237,10 @@ fs::remove("/tmp/tradeops-example-2.txt");"#,
             preview: Some(|call| {
                 let seen = files::stat(path(call.args()))?;
                 Ok(Blast {
-                    summary: format!("{} of {} bytes, last changed {}", seen.kind, seen.size_bytes, seen.modified),
+                    summary: format!(
+                        "{} of {} bytes, last changed {}",
+                        seen.kind, seen.size_bytes, seen.modified
+                    ),
                     facts: facts(&[("bytes", Some(seen.size_bytes))]),
                     identity: format!("{} {} {}", seen.kind, seen.size_bytes, seen.modified),
                 })
@@ -216,11 +263,18 @@ fn octal(text: &str) -> Result<u32, Failure> {
     u32::from_str_radix(text.trim_start_matches("0o"), 8)
         .ok()
         .filter(|mode| *mode <= 0o7777)
-        .ok_or_else(|| Failure::invalid(format!("option `mode` is {text:?}, and must be octal, such as \"0644\"")))
+        .ok_or_else(|| {
+            Failure::invalid(format!(
+                "option `mode` is {text:?}, and must be octal, such as \"0644\""
+            ))
+        })
 }
 
 fn blast(summary: &str) -> Blast {
-    Blast { summary: summary.into(), ..Blast::default() }
+    Blast {
+        summary: summary.into(),
+        ..Blast::default()
+    }
 }
 
 fn facts(numbers: &[(&str, Option<i64>)]) -> serde_json::Map<String, serde_json::Value> {
@@ -245,7 +299,9 @@ fn preview_write(call: &Call<'_>) -> Result<Blast, Failure> {
             None => format!("makes a new file of {new} bytes"),
         },
         facts: facts(&[("old_bytes", old_bytes), ("new_bytes", Some(new))]),
-        identity: old.map_or_else(String::new, |seen| format!("{} {}", seen.size_bytes, seen.modified)),
+        identity: old.map_or_else(String::new, |seen| {
+            format!("{} {}", seen.size_bytes, seen.modified)
+        }),
     })
 }
 
@@ -255,13 +311,19 @@ impl From<Error> for Failure {
         match error {
             Error::Stopped(stop) => stop.into(),
             Error::NotFound(_) => Self::new(Kind::NotFound, text),
-            Error::NoFolder(_) => Self::new(Kind::NotFound, text).hint("make it with `fs::make_dir`"),
+            Error::NoFolder(_) => {
+                Self::new(Kind::NotFound, text).hint("make it with `fs::make_dir`")
+            }
             Error::NotAllowed { .. } => Self::new(Kind::Refused, text),
             Error::TooLarge { .. } => {
                 Self::invalid(text).hint("raise `max`, or read its end with `fs::tail`")
             }
-            Error::WrongKind { .. } | Error::NotText { .. } | Error::BadPattern { .. } => Self::invalid(text),
-            Error::Full { .. } => Self::new(Kind::Failed, text).hint("make room there; nothing was replaced"),
+            Error::WrongKind { .. } | Error::NotText { .. } | Error::BadPattern { .. } => {
+                Self::invalid(text)
+            }
+            Error::Full { .. } => {
+                Self::new(Kind::Failed, text).hint("make room there; nothing was replaced")
+            }
             Error::Failed { .. } => Self::new(Kind::Failed, text),
         }
     }

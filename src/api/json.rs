@@ -20,16 +20,21 @@ pub static NAMESPACE: Namespace = Namespace {
                   A whole number beyond 64 bits becomes a float. `invalid` names line and column.",
             example: r#"json::parse("{\"a\": [1, 2.5, null]}").a[1]"#,
             call: |call| {
-                serde_json::from_str(call.args().str("text")).map(value).map_err(|error| {
-                    Failure::invalid(format!("it is no JSON: {error}"))
-                })
+                serde_json::from_str(call.args().str("text"))
+                    .map(value)
+                    .map_err(|error| Failure::invalid(format!("it is no JSON: {error}")))
             },
             ..Primitive::PURE
         },
         Primitive {
             name: "format",
             params: &[param("value", Ty::Any, "anything but closures")],
-            options: &[option("indent", Ty::Int, "0", "blanks per level; 0 writes one line")],
+            options: &[option(
+                "indent",
+                Ty::Int,
+                "0",
+                "blanks per level; 0 writes one line",
+            )],
             returns: Ty::Str,
             errors: &[Kind::Invalid],
             doc: "A value as JSON: records become objects, times text, `()` and numbers that JSON lacks (NaN, infinity) `null`.\n\
@@ -38,7 +43,8 @@ pub static NAMESPACE: Namespace = Namespace {
             call: |call| {
                 let a = call.args();
                 let indent = usize::try_from(a.int("indent")).ok().filter(|n| *n <= 16);
-                let indent = indent.ok_or_else(|| Failure::invalid("option `indent` must be 0 to 16"))?;
+                let indent =
+                    indent.ok_or_else(|| Failure::invalid("option `indent` must be 0 to 16"))?;
                 Ok(write(&a.any("value"), indent)?.into())
             },
             ..Primitive::PURE
@@ -100,9 +106,14 @@ mod tests {
             assert_eq!(write(&read(text), 0).unwrap(), text);
         }
         assert!(read("18446744073709551615").is_float());
-        assert_eq!(write(&read("{\"b\":1,\"a\":2}"), 2).unwrap(), "{\n  \"a\": 2,\n  \"b\": 1\n}");
+        assert_eq!(
+            write(&read("{\"b\":1,\"a\":2}"), 2).unwrap(),
+            "{\n  \"a\": 2,\n  \"b\": 1\n}"
+        );
         assert_eq!(write(&f64::NAN.into(), 0).unwrap(), "null");
-        let time = Time::parse("2024-05-01T12:00:00Z").map(Dynamic::from).unwrap();
+        let time = Time::parse("2024-05-01T12:00:00Z")
+            .map(Dynamic::from)
+            .unwrap();
         assert_eq!(write(&time, 0).unwrap(), "\"2024-05-01T12:00:00Z\"");
     }
 

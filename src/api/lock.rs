@@ -35,25 +35,57 @@ static HOLDER: Shape = Shape {
     doc: "Who holds a lock. The kernel says whether; the rest is `()` when the lock is free or its holder has not said it.",
     fields: &[
         field("path", Ty::Str, "the lock file, absolute"),
-        field("state", Ty::OneOf(&["held", "free"]), "whether anybody holds it"),
+        field(
+            "state",
+            Ty::OneOf(&["held", "free"]),
+            "whether anybody holds it",
+        ),
         field("pid", Ty::Opt(&Ty::Int), "the holder's process"),
         field("host", Ty::Opt(&Ty::Str), "the holder's host"),
         field("boot_id", Ty::Opt(&Ty::Str), "the boot in which it runs"),
-        field("start_ticks", Ty::Opt(&Ty::Int), "when its process started, in kernel ticks since the boot"),
+        field(
+            "start_ticks",
+            Ty::Opt(&Ty::Int),
+            "when its process started, in kernel ticks since the boot",
+        ),
         field("since", Ty::Opt(&Ty::Time), "since when it has the lock"),
-        field("command", Ty::Opt(&Ty::Str), "the start of its command line"),
+        field(
+            "command",
+            Ty::Opt(&Ty::Str),
+            "the start of its command line",
+        ),
         field("note", Ty::Opt(&Ty::Str), "what it said it is doing"),
     ],
 };
 
-const PATH: Param = param("path", Ty::Str, "the lock file; made if it is missing, and left behind empty");
+const PATH: Param = param(
+    "path",
+    Ty::Str,
+    "the lock file; made if it is missing, and left behind empty",
+);
 
 const OPTIONS: &[Param] = &[
-    option("wait", Ty::Opt(&Ty::Duration), "()", "how long to wait for another holder; without it a held lock fails at once"),
-    option("note", Ty::Opt(&Ty::Str), "()", "what is being done, for whoever finds the lock held"),
+    option(
+        "wait",
+        Ty::Opt(&Ty::Duration),
+        "()",
+        "how long to wait for another holder; without it a held lock fails at once",
+    ),
+    option(
+        "note",
+        Ty::Opt(&Ty::Str),
+        "()",
+        "what is being done, for whoever finds the lock held",
+    ),
 ];
 
-const ERRORS: &[Kind] = &[Kind::Held, Kind::Refused, Kind::Invalid, Kind::NotFound, Kind::Failed];
+const ERRORS: &[Kind] = &[
+    Kind::Held,
+    Kind::Refused,
+    Kind::Invalid,
+    Kind::NotFound,
+    Kind::Failed,
+];
 
 /// The functions of `lock::`.
 pub static NAMESPACE: Namespace = Namespace {
@@ -90,7 +122,11 @@ lock::release(l);"#,
         },
         Primitive {
             name: "release",
-            params: &[param("lock", Ty::Record(&LOCK), "what `lock::acquire` gave")],
+            params: &[param(
+                "lock",
+                Ty::Record(&LOCK),
+                "what `lock::acquire` gave",
+            )],
             access: Access::Local,
             returns: Ty::Record(&RELEASED),
             errors: &[Kind::Conflict],
@@ -119,7 +155,10 @@ lock::release(l);"#,
         },
         Primitive {
             name: "scoped",
-            params: &[PATH, param("body", Ty::Closure, "runs while the lock is held")],
+            params: &[
+                PATH,
+                param("body", Ty::Closure, "runs while the lock is held"),
+            ],
             options: OPTIONS,
             // Not `change`: in plan mode the body must run, so that what it would change is planned.
             capability: Some("lock.change"),
@@ -131,14 +170,23 @@ lock::release(l);"#,
             target,
             call: |call| {
                 let a = call.args();
-                let _lock = if call.run().mode().is_plan() { None } else { Some(take(call, a)?) };
-                a.closure("body").map_or(Ok(rhai::Dynamic::UNIT), |body| call.invoke(body, vec![]))
+                let _lock = if call.run().mode().is_plan() {
+                    None
+                } else {
+                    Some(take(call, a)?)
+                };
+                a.closure("body")
+                    .map_or(Ok(rhai::Dynamic::UNIT), |body| call.invoke(body, vec![]))
             },
             ..Primitive::READ
         },
         Primitive {
             name: "holder",
-            params: &[param("path", Ty::Str, "the lock file; a missing one is a free lock")],
+            params: &[param(
+                "path",
+                Ty::Str,
+                "the lock file; a missing one is a free lock",
+            )],
             returns: Ty::Record(&HOLDER),
             errors: &[Kind::Refused, Kind::Invalid, Kind::Failed],
             doc: "Who holds a lock, without taking it.\nThe kernel decides whether it is held; a text that a dead holder left in the file is not believed.",
@@ -167,7 +215,12 @@ fn target(a: &Args) -> String {
 }
 
 fn take(call: &Call<'_>, a: &Args) -> Result<Lock, Error> {
-    lock::acquire(call.cx(), Path::new(a.str("path")), a.opt_duration("wait"), a.opt_str("note"))
+    lock::acquire(
+        call.cx(),
+        Path::new(a.str("path")),
+        a.opt_duration("wait"),
+        a.opt_str("note"),
+    )
 }
 
 fn preview(call: &Call<'_>) -> Result<Blast, Failure> {

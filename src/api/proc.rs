@@ -17,13 +17,33 @@ static RESULT: Shape = Shape {
     fields: &[
         field("program", Ty::Str, "the program, as asked"),
         field("ok", Ty::Bool, "whether it ended by itself with code 0"),
-        field("exit_code", Ty::Opt(&Ty::Int), "its code; `()` when a signal ended it"),
-        field("signal", Ty::Opt(&Ty::Str), "the signal that ended it, such as `SIGKILL`"),
+        field(
+            "exit_code",
+            Ty::Opt(&Ty::Int),
+            "its code; `()` when a signal ended it",
+        ),
+        field(
+            "signal",
+            Ty::Opt(&Ty::Str),
+            "the signal that ended it, such as `SIGKILL`",
+        ),
         field("stdout", Ty::Str, "its output; empty when it was streamed"),
-        field("stderr", Ty::Str, "its errors; empty when they were combined or streamed"),
+        field(
+            "stderr",
+            Ty::Str,
+            "its errors; empty when they were combined or streamed",
+        ),
         field("ms", Ty::Int, "from start to end, in milliseconds"),
-        field("truncated", Ty::Bool, "whether output is missing: beyond `max_output`, or in a pipe that something in the background kept open"),
-        field("timed_out", Ty::Bool, "whether it was ended because its `timeout` was over"),
+        field(
+            "truncated",
+            Ty::Bool,
+            "whether output is missing: beyond `max_output`, or in a pipe that something in the background kept open",
+        ),
+        field(
+            "timed_out",
+            Ty::Bool,
+            "whether it was ended because its `timeout` was over",
+        ),
     ],
 };
 
@@ -36,16 +56,61 @@ static LINE: Shape = Shape {
     ],
 };
 
-const ARGV: Param = param("argv", Ty::List(&Ty::Str), "the program and its arguments; no shell sees them");
-const CWD: Param = option("cwd", Ty::Opt(&Ty::Str), "()", "the folder to run in; a program named by a relative path is looked for there");
-const ENV: Param = option("env", Ty::Opt(&Ty::Map), "()", "added to the environment that it inherits; `()` takes a variable out");
-const CLEAR_ENV: Param = option("clear_env", Ty::Bool, "false", "inherit nothing: only `env` is set");
-const STDIN: Param = option("stdin", Ty::Opt(&Ty::Str), "()", "fed to its input; without it the input is closed");
-const TIMEOUT: Param = option("timeout", Ty::Opt(&Ty::Duration), "()", "after that its whole group gets SIGTERM, and SIGKILL a second later");
-const COMBINE: Param = option("combine", Ty::Bool, "false", "send its errors into its output, in the order of writing");
-const CHECK: Param = option("check", Ty::Bool, "false", "throw `failed` when it does not end with code 0, `timeout` when its time was over");
+const ARGV: Param = param(
+    "argv",
+    Ty::List(&Ty::Str),
+    "the program and its arguments; no shell sees them",
+);
+const CWD: Param = option(
+    "cwd",
+    Ty::Opt(&Ty::Str),
+    "()",
+    "the folder to run in; a program named by a relative path is looked for there",
+);
+const ENV: Param = option(
+    "env",
+    Ty::Opt(&Ty::Map),
+    "()",
+    "added to the environment that it inherits; `()` takes a variable out",
+);
+const CLEAR_ENV: Param = option(
+    "clear_env",
+    Ty::Bool,
+    "false",
+    "inherit nothing: only `env` is set",
+);
+const STDIN: Param = option(
+    "stdin",
+    Ty::Opt(&Ty::Str),
+    "()",
+    "fed to its input; without it the input is closed",
+);
+const TIMEOUT: Param = option(
+    "timeout",
+    Ty::Opt(&Ty::Duration),
+    "()",
+    "after that its whole group gets SIGTERM, and SIGKILL a second later",
+);
+const COMBINE: Param = option(
+    "combine",
+    Ty::Bool,
+    "false",
+    "send its errors into its output, in the order of writing",
+);
+const CHECK: Param = option(
+    "check",
+    Ty::Bool,
+    "false",
+    "throw `failed` when it does not end with code 0, `timeout` when its time was over",
+);
 
-const ERRORS: &[Kind] = &[Kind::NotFound, Kind::Refused, Kind::Invalid, Kind::Failed, Kind::Timeout];
+const ERRORS: &[Kind] = &[
+    Kind::NotFound,
+    Kind::Refused,
+    Kind::Invalid,
+    Kind::Failed,
+    Kind::Timeout,
+];
 
 /// The functions of `proc::`.
 pub static NAMESPACE: Namespace = Namespace {
@@ -59,8 +124,19 @@ pub static NAMESPACE: Namespace = Namespace {
             name: "run",
             params: &[ARGV],
             options: &[
-                CWD, ENV, CLEAR_ENV, STDIN, TIMEOUT, COMBINE, CHECK,
-                option("max_output", Ty::Size, "\"1MiB\"", "as much of each output is kept; the rest is read and dropped"),
+                CWD,
+                ENV,
+                CLEAR_ENV,
+                STDIN,
+                TIMEOUT,
+                COMBINE,
+                CHECK,
+                option(
+                    "max_output",
+                    Ty::Size,
+                    "\"1MiB\"",
+                    "as much of each output is kept; the rest is read and dropped",
+                ),
             ],
             returns: Ty::Record(&RESULT),
             errors: ERRORS,
@@ -73,14 +149,25 @@ if r.ok { print(r.stdout); }"#,
             preview: Some(preview),
             call: |call| {
                 let a = call.args();
-                let outcome = process::run(call.cx(), &a.strs("argv"), &options(a, a.size("max_output")))?;
+                let outcome = process::run(
+                    call.cx(),
+                    &a.strs("argv"),
+                    &options(a, a.size("max_output")),
+                )?;
                 finish(a, outcome)
             },
             ..Primitive::CHANGE
         },
         Primitive {
             name: "stream",
-            params: &[ARGV, param("on_lines", Ty::Closure, "gets a list of lines each time some have come; `false` ends the program")],
+            params: &[
+                ARGV,
+                param(
+                    "on_lines",
+                    Ty::Closure,
+                    "gets a list of lines each time some have come; `false` ends the program",
+                ),
+            ],
             options: &[CWD, ENV, CLEAR_ENV, STDIN, TIMEOUT, COMBINE, CHECK],
             returns: Ty::Record(&RESULT),
             errors: ERRORS,
@@ -95,7 +182,11 @@ if r.ok { print(r.stdout); }"#,
         },
         Primitive {
             name: "exit_meaning",
-            params: &[param("code", Ty::Int, "an exit code, as a program or a container reports it")],
+            params: &[param(
+                "code",
+                Ty::Int,
+                "an exit code, as a program or a container reports it",
+            )],
             returns: Ty::Str,
             doc: "The usual meaning of an exit code, in a few words: 137 is `SIGKILL: killed (out of memory?)`.",
             example: r"proc::exit_meaning(137)",
@@ -111,7 +202,12 @@ fn target(a: &Args) -> String {
 }
 
 fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
-    let program = call.args().strs("argv").first().cloned().unwrap_or_default();
+    let program = call
+        .args()
+        .strs("argv")
+        .first()
+        .cloned()
+        .unwrap_or_default();
     let found = process::find(&program).map(|path| path.display().to_string());
     Ok(Blast {
         summary: match &found {
@@ -130,7 +226,12 @@ fn options(a: &Args, max_output: u64) -> Options {
             .map("env")
             .into_iter()
             .flatten()
-            .map(|(name, value)| (name.to_string(), (!value.is_unit()).then(|| value.to_string())))
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    (!value.is_unit()).then(|| value.to_string()),
+                )
+            })
             .collect(),
         clear_env: a.bool("clear_env"),
         stdin: a.opt_str("stdin").map(str::to_owned),
@@ -141,7 +242,11 @@ fn options(a: &Args, max_output: u64) -> Options {
 }
 
 fn finish(a: &Args, outcome: Outcome) -> super::Answer {
-    let outcome = if a.bool("check") { outcome.check()? } else { outcome };
+    let outcome = if a.bool("check") {
+        outcome.check()?
+    } else {
+        outcome
+    };
     Ok(RESULT.record(&outcome))
 }
 
@@ -149,7 +254,9 @@ fn stream(call: &Call<'_>) -> super::Answer {
     let a = call.args();
     let mut thrown = None;
     let outcome = process::stream(call.cx(), &a.strs("argv"), &options(a, 0), &mut |lines| {
-        let Some(on_lines) = a.closure("on_lines") else { return ControlFlow::Break(()) };
+        let Some(on_lines) = a.closure("on_lines") else {
+            return ControlFlow::Break(());
+        };
         let batch: Array = lines.iter().map(|line| LINE.record(line)).collect();
         match call.invoke(on_lines, vec![Dynamic::from_array(batch)]) {
             Ok(answer) if answer.as_bool() == Ok(false) => ControlFlow::Break(()),

@@ -19,7 +19,11 @@ static FOUND: Shape = Shape {
     ],
 };
 
-const PATTERN: Param = param("pattern", Ty::Str, "Rust's syntax, as in ripgrep; `(?i)` ignores case");
+const PATTERN: Param = param(
+    "pattern",
+    Ty::Str,
+    "Rust's syntax, as in ripgrep; `(?i)` ignores case",
+);
 const TEXT: Param = param("text", Ty::Str, "where to look");
 const INVALID: &[Kind] = &[Kind::Invalid];
 
@@ -49,7 +53,9 @@ pub static NAMESPACE: Namespace = Namespace {
             example: r#"regex::find("[0-9]+", "took 250 ms").text"#,
             call: |call| {
                 let text = text(call);
-                Ok(pattern(call)?.find(text).map_or(Dynamic::UNIT, |found| Places::of(text).record(&found)))
+                Ok(pattern(call)?
+                    .find(text)
+                    .map_or(Dynamic::UNIT, |found| Places::of(text).record(&found)))
             },
             ..Primitive::PURE
         },
@@ -63,7 +69,11 @@ pub static NAMESPACE: Namespace = Namespace {
             call: |call| {
                 let text = text(call);
                 let mut places = Places::of(text);
-                Ok(pattern(call)?.find_iter(text).map(|found| places.record(&found)).collect::<Array>().into())
+                Ok(pattern(call)?
+                    .find_iter(text)
+                    .map(|found| places.record(&found))
+                    .collect::<Array>()
+                    .into())
             },
             ..Primitive::PURE
         },
@@ -78,7 +88,9 @@ pub static NAMESPACE: Namespace = Namespace {
             example: r#"regex::captures("(?<name>[a-z]+)=(?<value>.*)", "level=warn").value"#,
             call: |call| {
                 let pattern = pattern(call)?;
-                Ok(pattern.captures(text(call)).map_or(Dynamic::UNIT, |found| groups(&pattern, &found).into()))
+                Ok(pattern
+                    .captures(text(call))
+                    .map_or(Dynamic::UNIT, |found| groups(&pattern, &found).into()))
             },
             ..Primitive::PURE
         },
@@ -101,12 +113,25 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "replace",
-            params: &[PATTERN, TEXT, param("replacement", Ty::Str, "`$1`, `$name` and `${1}x` stand for groups, `$$` for a `$`")],
+            params: &[
+                PATTERN,
+                TEXT,
+                param(
+                    "replacement",
+                    Ty::Str,
+                    "`$1`, `$name` and `${1}x` stand for groups, `$$` for a `$`",
+                ),
+            ],
             returns: Ty::Str,
             errors: INVALID,
             doc: "The text with every place where the pattern fits replaced; the text given is not changed.",
             example: r#"regex::replace("([a-z]+)@([a-z]+)", "me@host", "$2 of $1")"#,
-            call: |call| Ok(pattern(call)?.replace_all(text(call), call.args().str("replacement")).into_owned().into()),
+            call: |call| {
+                Ok(pattern(call)?
+                    .replace_all(text(call), call.args().str("replacement"))
+                    .into_owned()
+                    .into())
+            },
             ..Primitive::PURE
         },
         Primitive {
@@ -118,7 +143,11 @@ pub static NAMESPACE: Namespace = Namespace {
             example: r#"regex::split("[,;] *", "a, b;c")"#,
             call: |call| {
                 let parts = pattern(call)?;
-                Ok(parts.split(text(call)).map(|part| Dynamic::from(part.to_owned())).collect::<Array>().into())
+                Ok(parts
+                    .split(text(call))
+                    .map(|part| Dynamic::from(part.to_owned()))
+                    .collect::<Array>()
+                    .into())
             },
             ..Primitive::PURE
         },
@@ -151,15 +180,25 @@ fn pattern(call: &Call<'_>) -> Result<Regex, Failure> {
 
 fn compiled(pattern: &str) -> Result<Regex, Failure> {
     static CACHE: LazyLock<RwLock<HashMap<String, Regex>>> = LazyLock::new(RwLock::default);
-    if let Some(found) = CACHE.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
+    if let Some(found) = CACHE
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(pattern)
+    {
         return Ok(found.clone());
     }
-    let compiled = RegexBuilder::new(pattern).size_limit(LARGEST).build().map_err(|error| {
-        // The library draws the pattern with a caret over several lines; the last one says what is wrong.
-        let text = error.to_string();
-        let last = text.lines().last().unwrap_or_default();
-        Failure::invalid(format!("`{pattern}` is no pattern: {}", last.strip_prefix("error: ").unwrap_or(last)))
-    })?;
+    let compiled = RegexBuilder::new(pattern)
+        .size_limit(LARGEST)
+        .build()
+        .map_err(|error| {
+            // The library draws the pattern with a caret over several lines; the last one says what is wrong.
+            let text = error.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            Failure::invalid(format!(
+                "`{pattern}` is no pattern: {}",
+                last.strip_prefix("error: ").unwrap_or(last)
+            ))
+        })?;
     let mut cache = CACHE.write().unwrap_or_else(PoisonError::into_inner);
     if cache.len() >= KEPT {
         cache.clear();
@@ -169,7 +208,8 @@ fn compiled(pattern: &str) -> Result<Regex, Failure> {
 }
 
 fn groups(pattern: &Regex, found: &Captures<'_>) -> Map {
-    let value = |group: Option<Match<'_>>| group.map_or(Dynamic::UNIT, |g| g.as_str().to_owned().into());
+    let value =
+        |group: Option<Match<'_>>| group.map_or(Dynamic::UNIT, |g| g.as_str().to_owned().into());
     let mut map: Map = (0..found.len())
         .map(|n| (n.to_string().into(), value(found.get(n))))
         .collect();
@@ -188,7 +228,11 @@ struct Places<'a> {
 
 impl<'a> Places<'a> {
     fn of(text: &'a str) -> Self {
-        Self { text, bytes: 0, characters: 0 }
+        Self {
+            text,
+            bytes: 0,
+            characters: 0,
+        }
     }
 
     fn at(&mut self, bytes: usize) -> i64 {
@@ -231,7 +275,10 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_and_what_is_too_large() {
-        assert_eq!(compiled("a(").unwrap_err().message, "`a(` is no pattern: unclosed group");
+        assert_eq!(
+            compiled("a(").unwrap_err().message,
+            "`a(` is no pattern: unclosed group"
+        );
         assert!(compiled("(?:[a-z]{1000}){1000}").is_err());
         for n in 0..600 {
             assert!(compiled(&format!("x{n}")).is_ok());

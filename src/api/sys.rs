@@ -16,10 +16,22 @@ static DISK: Shape = Shape {
         field("total_bytes", Ty::Int, "size"),
         field("used_bytes", Ty::Int, "taken"),
         field("available_bytes", Ty::Int, "free for ordinary users"),
-        field("used_percent", Ty::Float, "`used / (used + available)` in percent; `df` rounds it up"),
-        field("inodes", Ty::Int, "inodes, all; 0 where there is no such limit"),
+        field(
+            "used_percent",
+            Ty::Float,
+            "`used / (used + available)` in percent; `df` rounds it up",
+        ),
+        field(
+            "inodes",
+            Ty::Int,
+            "inodes, all; 0 where there is no such limit",
+        ),
         field("inodes_used", Ty::Int, "inodes, taken"),
-        field("inodes_used_percent", Ty::Float, "inodes taken, in percent; 0 where there is no limit"),
+        field(
+            "inodes_used_percent",
+            Ty::Float,
+            "inodes taken, in percent; 0 where there is no limit",
+        ),
     ],
 };
 
@@ -28,12 +40,20 @@ static MEMORY: Shape = Shape {
     doc: "The host's memory.",
     fields: &[
         field("total_bytes", Ty::Int, "all"),
-        field("available_bytes", Ty::Int, "what programs can still get without swapping"),
+        field(
+            "available_bytes",
+            Ty::Int,
+            "what programs can still get without swapping",
+        ),
         field("used_bytes", Ty::Int, "`total - available`"),
         field("used_percent", Ty::Float, "used of total, in percent"),
         field("swap_total_bytes", Ty::Int, "swap space, all"),
         field("swap_used_bytes", Ty::Int, "swap space, taken"),
-        field("swap_used_percent", Ty::Float, "swap space taken, in percent; 0 without swap"),
+        field(
+            "swap_used_percent",
+            Ty::Float,
+            "swap space taken, in percent; 0 without swap",
+        ),
     ],
 };
 
@@ -62,10 +82,22 @@ static LISTENER: Shape = Shape {
     name: "Listener",
     doc: "A listening TCP socket.",
     fields: &[
-        field("address", Ty::Str, "the local address; `0.0.0.0` or `::` is every interface"),
+        field(
+            "address",
+            Ty::Str,
+            "the local address; `0.0.0.0` or `::` is every interface",
+        ),
         field("port", Ty::Int, "the local port"),
-        field("protocol", Ty::OneOf(&["tcp", "tcp6"]), "the kernel's table"),
-        field("pid", Ty::Opt(&Ty::Int), "whose it is; `()` where this user may not look, or where it is in another container"),
+        field(
+            "protocol",
+            Ty::OneOf(&["tcp", "tcp6"]),
+            "the kernel's table",
+        ),
+        field(
+            "pid",
+            Ty::Opt(&Ty::Int),
+            "whose it is; `()` where this user may not look, or where it is in another container",
+        ),
         field("process", Ty::Opt(&Ty::Str), "the name of that process"),
     ],
 };
@@ -78,7 +110,13 @@ static PROCESS: Shape = Shape {
         field("parent", Ty::Int, "its parent's number"),
         field("name", Ty::Str, "the kernel's name of it, at most 15 bytes"),
         field("command", Ty::Str, "its arguments, joined by blanks"),
-        field("state", Ty::OneOf(&["running", "sleeping", "waiting", "stopped", "zombie", "idle"]), "`waiting` is for a disk"),
+        field(
+            "state",
+            Ty::OneOf(&[
+                "running", "sleeping", "waiting", "stopped", "zombie", "idle",
+            ]),
+            "`waiting` is for a disk",
+        ),
         field("started_at", Ty::Opt(&Ty::Time), "when it started"),
         field("rss_bytes", Ty::Int, "memory in RAM"),
         field("user", Ty::Str, "whose it is: a name, else the number"),
@@ -90,9 +128,21 @@ static UNIT: Shape = Shape {
     doc: "A systemd unit.",
     fields: &[
         field("name", Ty::Str, "as asked"),
-        field("state", Ty::Str, "`active`, `inactive`, `failed`, `activating`, `deactivating`, `reloading`, or `not_found`"),
-        field("sub_state", Ty::Str, "systemd's finer word: `running`, `dead`, `exited`"),
-        field("enabled", Ty::Str, "`enabled`, `disabled`, `static`, ...; empty for an unknown unit"),
+        field(
+            "state",
+            Ty::Str,
+            "`active`, `inactive`, `failed`, `activating`, `deactivating`, `reloading`, or `not_found`",
+        ),
+        field(
+            "sub_state",
+            Ty::Str,
+            "systemd's finer word: `running`, `dead`, `exited`",
+        ),
+        field(
+            "enabled",
+            Ty::Str,
+            "`enabled`, `disabled`, `static`, ...; empty for an unknown unit",
+        ),
         field("pid", Ty::Opt(&Ty::Int), "the main process"),
     ],
 };
@@ -112,11 +162,17 @@ static HOST: Shape = Shape {
 pub static NAMESPACE: Namespace = Namespace {
     name: "sys",
     doc: "What this machine says about itself: disks, memory, load, ports, processes, systemd units.",
-    shapes: &[&DISK, &MEMORY, &LOAD, &UPTIME, &LISTENER, &PROCESS, &UNIT, &HOST],
+    shapes: &[
+        &DISK, &MEMORY, &LOAD, &UPTIME, &LISTENER, &PROCESS, &UNIT, &HOST,
+    ],
     primitives: &[
         Primitive {
             name: "disk",
-            params: &[param("path", Ty::Str, "any path on the file system that is meant")],
+            params: &[param(
+                "path",
+                Ty::Str,
+                "any path on the file system that is meant",
+            )],
             returns: Ty::Record(&DISK),
             errors: &[Kind::NotFound, Kind::Refused],
             doc: "Space and inodes of the file system that holds a path.",
@@ -176,7 +232,11 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "processes",
-            params: &[param("name", Ty::Str, "the program's file name, the kernel's name of it, or the file name of an interpreted script that is named by a path")],
+            params: &[param(
+                "name",
+                Ty::Str,
+                "the program's file name, the kernel's name of it, or the file name of an interpreted script that is named by a path",
+            )],
             returns: Ty::List(&Ty::Record(&PROCESS)),
             errors: &[Kind::Failed],
             doc: "The processes of a name; an empty list when none runs.",
@@ -198,13 +258,25 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "unit",
-            params: &[param("name", Ty::Str, "the unit, such as `docker` or `fail2ban.service`")],
+            params: &[param(
+                "name",
+                Ty::Str,
+                "the unit, such as `docker` or `fail2ban.service`",
+            )],
             returns: Ty::Record(&UNIT),
-            errors: &[Kind::Unreachable, Kind::Refused, Kind::Timeout, Kind::Invalid, Kind::Failed],
+            errors: &[
+                Kind::Unreachable,
+                Kind::Refused,
+                Kind::Timeout,
+                Kind::Invalid,
+                Kind::Failed,
+            ],
             doc: "The state of a systemd unit; an unknown unit is the state `not_found`.\n\
                   `unreachable` with the reason where there is no systemd, `refused` where this user may not ask: what \
                   the unit does is then unknown.",
-            example: r#"try { sys::unit("ssh").state } catch (e) { e.kind }"#,
+            example: r#"let state = "unknown";
+try { state = sys::unit("ssh").state; } catch (e) { print(e.message); }
+state"#,
             target: |a| format!("sys/unit/{}", a.str("name")),
             call: |call| Ok(UNIT.record(&system::unit(call.cx(), call.args().str("name"))?)),
             ..Primitive::READ

@@ -6,7 +6,11 @@ use rhai::{Array, Dynamic};
 use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param};
 
 const TEXT: Param = param("text", Ty::Str, "any text; it is not changed");
-const WIDTH: Param = param("width", Ty::Int, "in characters; a longer text stays as it is");
+const WIDTH: Param = param(
+    "width",
+    Ty::Int,
+    "in characters; a longer text stays as it is",
+);
 const FILL: Param = option("fill", Ty::Str, "\" \"", "one character to fill with");
 const PART: Param = param("part", Ty::Str, "what to look for, letter by letter");
 
@@ -68,7 +72,16 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "split",
-            params: &[TEXT, param("separator", Ty::Str, "what stands between the parts"), option("most", Ty::Int, "0", "at most so many parts, the last one taking the rest; 0: all")],
+            params: &[
+                TEXT,
+                param("separator", Ty::Str, "what stands between the parts"),
+                option(
+                    "most",
+                    Ty::Int,
+                    "0",
+                    "at most so many parts, the last one taking the rest; 0: all",
+                ),
+            ],
             returns: Ty::List(&Ty::Str),
             errors: &[Kind::Invalid],
             doc: "The parts between the occurrences of a separator.",
@@ -88,7 +101,14 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "join",
-            params: &[param("parts", Ty::List(&Ty::Any), "texts, numbers and whatever else prints"), option("separator", Ty::Str, "\"\"", "what to put between them")],
+            params: &[
+                param(
+                    "parts",
+                    Ty::List(&Ty::Any),
+                    "texts, numbers and whatever else prints",
+                ),
+                option("separator", Ty::Str, "\"\"", "what to put between them"),
+            ],
             returns: Ty::Str,
             doc: "The parts as one text.",
             example: r#"text::join(["a", 1, true], ", ") == "a, 1, true""#,
@@ -132,7 +152,11 @@ pub static NAMESPACE: Namespace = Namespace {
             returns: Ty::Str,
             doc: "The text without the part at its start; unchanged when it does not start so.",
             example: r#"text::without_prefix("trading-redis", "trading-") == "redis""#,
-            call: |call| Ok(of(text(call).strip_prefix(part(call)).unwrap_or(text(call)))),
+            call: |call| {
+                Ok(of(text(call)
+                    .strip_prefix(part(call))
+                    .unwrap_or(text(call))))
+            },
             ..Primitive::PURE
         },
         Primitive {
@@ -141,7 +165,11 @@ pub static NAMESPACE: Namespace = Namespace {
             returns: Ty::Str,
             doc: "The text without the part at its end; unchanged when it does not end so.",
             example: r#"text::without_suffix("a.log", ".log") == "a""#,
-            call: |call| Ok(of(text(call).strip_suffix(part(call)).unwrap_or(text(call)))),
+            call: |call| {
+                Ok(of(text(call)
+                    .strip_suffix(part(call))
+                    .unwrap_or(text(call))))
+            },
             ..Primitive::PURE
         },
         Primitive {
@@ -184,16 +212,32 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "truncate_to",
-            params: &[TEXT, param("width", Ty::Int, "the most characters, the `…` counted")],
+            params: &[
+                TEXT,
+                param("width", Ty::Int, "the most characters, the `…` counted"),
+            ],
             returns: Ty::Str,
             doc: "The text, cut to a width; a cut one ends with `…`.",
             example: r#"text::truncate_to("abcdef", 4) == "abc…""#,
-            call: |call| Ok(truncated(text(call), usize::try_from(call.args().int("width")).unwrap_or(0)).into()),
+            call: |call| {
+                Ok(truncated(
+                    text(call),
+                    usize::try_from(call.args().int("width")).unwrap_or(0),
+                )
+                .into())
+            },
             ..Primitive::PURE
         },
         Primitive {
             name: "repeated",
-            params: &[TEXT, param("times", Ty::Int, "how often; less than 1 gives an empty text")],
+            params: &[
+                TEXT,
+                param(
+                    "times",
+                    Ty::Int,
+                    "how often; less than 1 gives an empty text",
+                ),
+            ],
             returns: Ty::Str,
             errors: &[Kind::Invalid],
             doc: "The text several times over.",
@@ -211,7 +255,12 @@ pub static NAMESPACE: Namespace = Namespace {
             returns: Ty::Opt(&Ty::Int),
             doc: "The whole number that the text is, white space around it aside, or `()`.",
             example: r#"text::to_int(" 42\n") ?? 0"#,
-            call: |call| Ok(text(call).trim().parse::<i64>().map_or(Dynamic::UNIT, Dynamic::from)),
+            call: |call| {
+                Ok(text(call)
+                    .trim()
+                    .parse::<i64>()
+                    .map_or(Dynamic::UNIT, Dynamic::from))
+            },
             ..Primitive::PURE
         },
         Primitive {
@@ -220,7 +269,12 @@ pub static NAMESPACE: Namespace = Namespace {
             returns: Ty::Opt(&Ty::Float),
             doc: "The number that the text is, white space around it aside, or `()`.",
             example: r#"text::to_float("2.5") ?? 0.0"#,
-            call: |call| Ok(text(call).trim().parse::<f64>().map_or(Dynamic::UNIT, Dynamic::from)),
+            call: |call| {
+                Ok(text(call)
+                    .trim()
+                    .parse::<f64>()
+                    .map_or(Dynamic::UNIT, Dynamic::from))
+            },
             ..Primitive::PURE
         },
     ],
@@ -246,7 +300,9 @@ fn within_reason(length: usize) -> Result<(), Failure> {
     if length <= MOST {
         return Ok(());
     }
-    Err(Failure::invalid(format!("the result would be longer than {MOST} bytes")))
+    Err(Failure::invalid(format!(
+        "the result would be longer than {MOST} bytes"
+    )))
 }
 
 fn filling(a: &Args) -> Result<String, Failure> {

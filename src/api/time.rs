@@ -9,7 +9,11 @@ use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Time, Ty, pa
 use crate::gate::Access;
 
 const TIME: Param = param("time", Ty::Time, "a `Time`, or RFC 3339 text");
-const DURATION: Param = param("duration", Ty::Duration, "such as `\"250ms\"`, `\"5m\"`, `\"7d\"`");
+const DURATION: Param = param(
+    "duration",
+    Ty::Duration,
+    "such as `\"250ms\"`, `\"5m\"`, `\"7d\"`",
+);
 const INVALID: &[Kind] = &[Kind::Invalid];
 
 /// The functions of `time::`.
@@ -35,7 +39,11 @@ pub static NAMESPACE: Namespace = Namespace {
             doc: "Milliseconds since the run started, by a clock that never goes back: for measuring.",
             example: r"let began = time::ms();
 print(`took ${time::ms() - began} ms`);",
-            call: |call| Ok(i64::try_from(call.run().elapsed().as_millis()).unwrap_or(i64::MAX).into()),
+            call: |call| {
+                Ok(i64::try_from(call.run().elapsed().as_millis())
+                    .unwrap_or(i64::MAX)
+                    .into())
+            },
             ..Primitive::PURE
         },
         Primitive {
@@ -76,7 +84,10 @@ print(`took ${time::ms() - began} ms`);",
         },
         Primitive {
             name: "between",
-            params: &[param("from", Ty::Time, "the earlier instant"), param("to", Ty::Time, "the later one")],
+            params: &[
+                param("from", Ty::Time, "the earlier instant"),
+                param("to", Ty::Time, "the later one"),
+            ],
             returns: Ty::Float,
             doc: "Seconds from one instant to another; negative when the second is earlier.",
             example: r#"time::between("2024-01-01T00:00:00Z", "2024-01-01T00:01:00Z") == 60.0"#,
@@ -110,7 +121,11 @@ print(`took ${time::ms() - began} ms`);",
         },
         Primitive {
             name: "parse",
-            params: &[param("text", Ty::Str, "RFC 3339, or `2024-05-01 12:00:00`, `2024-05-01T12:00`, `2024-05-01` (taken as UTC)")],
+            params: &[param(
+                "text",
+                Ty::Str,
+                "RFC 3339, or `2024-05-01 12:00:00`, `2024-05-01T12:00`, `2024-05-01` (taken as UTC)",
+            )],
             returns: Ty::Time,
             errors: INVALID,
             doc: "Reads an instant; `invalid` when it is none.",
@@ -128,7 +143,10 @@ print(`took ${time::ms() - began} ms`);",
         },
         Primitive {
             name: "format",
-            params: &[TIME, param("pattern", Ty::Str, "as in `strftime`: `%Y-%m-%d %H:%M:%S`")],
+            params: &[
+                TIME,
+                param("pattern", Ty::Str, "as in `strftime`: `%Y-%m-%d %H:%M:%S`"),
+            ],
             returns: Ty::Str,
             errors: INVALID,
             doc: "An instant as text, in UTC.",
@@ -137,8 +155,11 @@ print(`took ${time::ms() - began} ms`);",
                 let pattern = call.args().str("pattern");
                 let mut text = String::new();
                 // Writing fails on an unknown letter; `to_string` would panic.
-                write!(text, "{}", instant(call)?.0.format(pattern))
-                    .map_err(|_| Failure::invalid(format!("{pattern:?} has a `%` letter that `strftime` does not know")))?;
+                write!(text, "{}", instant(call)?.0.format(pattern)).map_err(|_| {
+                    Failure::invalid(format!(
+                        "{pattern:?} has a `%` letter that `strftime` does not know"
+                    ))
+                })?;
                 Ok(text.into())
             },
             ..Primitive::PURE
@@ -154,7 +175,11 @@ print(`took ${time::ms() - began} ms`);",
         },
         Primitive {
             name: "from_unix",
-            params: &[param("seconds", Ty::Float, "since 1970; may have a part of a second")],
+            params: &[param(
+                "seconds",
+                Ty::Float,
+                "since 1970; may have a part of a second",
+            )],
             returns: Ty::Time,
             errors: INVALID,
             doc: "The instant that many seconds after 1970 began.",
@@ -215,7 +240,7 @@ fn from_unix(seconds: f64) -> super::Answer {
     let wrong = || Failure::invalid("`seconds` lies beyond what an instant can be");
     // To the microsecond: a float of today's seconds holds no more.
     let micros = (seconds * 1e6).round();
-    if !(micros.abs() < 9e18) {
+    if micros.is_nan() || micros.abs() >= 9e18 {
         return Err(wrong());
     }
     #[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
@@ -229,12 +254,21 @@ fn parse(text: &str) -> Option<DateTime<Utc>> {
     if let Some(time) = Time::parse(text) {
         return Some(time.0);
     }
-    let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
-    ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-        .or_else(day)
-        .map(|time| time.and_utc())
+    let day = || {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()?
+            .and_hms_opt(0, 0, 0)
+    };
+    [
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M",
+    ]
+    .iter()
+    .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+    .or_else(day)
+    .map(|time| time.and_utc())
 }
 
 #[cfg(test)]
@@ -252,14 +286,21 @@ mod tests {
             ("2024-13-01", None),
             ("yesterday", None),
         ] {
-            assert_eq!(parse(text).map(|t| Time(t).to_string()).as_deref(), expected, "{text}");
+            assert_eq!(
+                parse(text).map(|t| Time(t).to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn seconds_both_ways() {
         let time = from_unix(-1.5).ok().and_then(|t| t.try_cast::<Time>());
-        assert_eq!(time.map(|t| t.to_string()).as_deref(), Some("1969-12-31T23:59:58.500Z"));
+        assert_eq!(
+            time.map(|t| t.to_string()).as_deref(),
+            Some("1969-12-31T23:59:58.500Z")
+        );
         assert!((seconds(TimeDelta::milliseconds(-1500)) + 1.5).abs() < 1e-9);
         for beyond in [f64::NAN, f64::INFINITY, 1e300, -1e18] {
             assert!(from_unix(beyond).is_err(), "{beyond}");

@@ -129,7 +129,10 @@ F=
         assert_eq!(get("E"), Some("1-x"));
         assert_eq!(get("F"), Some(""));
         assert_eq!(file.duplicates, ["A"]);
-        assert!(!format!("{file:?}").contains("single"), "values do not show");
+        assert!(
+            !format!("{file:?}").contains("single"),
+            "values do not show"
+        );
     }
 
     #[test]

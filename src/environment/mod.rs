@@ -46,7 +46,10 @@ mod tests {
     fn variables() {
         assert!(require("PATH").is_ok());
         assert_eq!(get("TRADEOPS_NO_SUCH_VARIABLE").unwrap(), None);
-        assert!(matches!(require("TRADEOPS_NO_SUCH_VARIABLE"), Err(Error::NotSet(_))));
+        assert!(matches!(
+            require("TRADEOPS_NO_SUCH_VARIABLE"),
+            Err(Error::NotSet(_))
+        ));
         for name in ["", "A=B", "A\0"] {
             assert!(matches!(get(name), Err(Error::BadName(_))));
         }

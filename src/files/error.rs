@@ -101,16 +101,31 @@ impl Error {
         };
         let path = path.to_owned();
         if let Some(why) = why {
-            let folder = if path.is_dir() { Some(&*path) } else { path.parent() };
+            let folder = if path.is_dir() {
+                Some(&*path)
+            } else {
+                path.parent()
+            };
             let free = folder
                 .and_then(|f| crate::system::disk(f).ok())
                 .map(|disk| disk.available_bytes);
-            return Self::Full { verb, path, why, free };
+            return Self::Full {
+                verb,
+                path,
+                why,
+                free,
+            };
         }
         match error.kind() {
             Kind::NotFound | Kind::NotADirectory => Self::NotFound(path),
-            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::NotAllowed { verb, path, reason },
-            Kind::IsADirectory => Self::WrongKind { verb, path, is: "a folder" },
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
+                Self::NotAllowed { verb, path, reason }
+            }
+            Kind::IsADirectory => Self::WrongKind {
+                verb,
+                path,
+                is: "a folder",
+            },
             _ => Self::Failed { verb, path, reason },
         }
     }

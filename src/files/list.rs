@@ -51,9 +51,15 @@ pub fn glob(cx: &Cx, pattern: &str) -> Result<Vec<PathBuf>, Error> {
         return Err(bad("it is empty"));
     }
     if pattern.split('/').any(|part| part == "**") {
-        return Err(bad("`**` is not known; name each level, as in `logs/*/*.log`"));
+        return Err(bad(
+            "`**` is not known; name each level, as in `logs/*/*.log`",
+        ));
     }
-    let mut found = vec![PathBuf::from(if pattern.starts_with('/') { "/" } else { "" })];
+    let mut found = vec![PathBuf::from(if pattern.starts_with('/') {
+        "/"
+    } else {
+        ""
+    })];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         let mut next = Vec::new();
         let name = name_pattern(part).map_err(|e| bad(&e))?;
@@ -66,7 +72,11 @@ pub fn glob(cx: &Cx, pattern: &str) -> Result<Vec<PathBuf>, Error> {
                 }
                 continue;
             };
-            let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &*folder };
+            let here = if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                &*folder
+            };
             for entry in entries(here).unwrap_or_default() {
                 let fits = entry
                     .file_name()
@@ -96,11 +106,16 @@ fn name_pattern(part: &str) -> Result<Option<Regex>, String> {
             '?' => regex.push('.'),
             '[' => {
                 let set: String = rest.by_ref().take_while(|c| *c != ']').collect();
-                let (not, set) = set.strip_prefix('!').map_or(("", set.as_str()), |s| ("^", s));
+                let (not, set) = set
+                    .strip_prefix('!')
+                    .map_or(("", set.as_str()), |s| ("^", s));
                 if set.is_empty() {
                     return Err("a `[` needs characters and a `]`".into());
                 }
-                regex.push_str(&format!("[{not}{}]", regex::escape(set).replace("\\-", "-")));
+                regex.push_str(&format!(
+                    "[{not}{}]",
+                    regex::escape(set).replace("\\-", "-")
+                ));
             }
             c => regex.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
         }
@@ -117,7 +132,13 @@ mod tests {
     #[test]
     fn patterns() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["a/x1.log", "a/x2.log", "a/.hidden.log", "b/x1.log", "b/y.txt"] {
+        for name in [
+            "a/x1.log",
+            "a/x2.log",
+            "a/.hidden.log",
+            "b/x1.log",
+            "b/y.txt",
+        ] {
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
@@ -138,10 +159,19 @@ mod tests {
         assert_eq!(fits("a/x1.log"), ["a/x1.log"]);
         assert!(fits("no/*").is_empty());
         for bad in ["", "a/**/b", "a[", "a[z-a]"] {
-            assert!(matches!(glob(&Cx::detached(), bad), Err(Error::BadPattern { .. })), "{bad}");
+            assert!(
+                matches!(glob(&Cx::detached(), bad), Err(Error::BadPattern { .. })),
+                "{bad}"
+            );
         }
-        assert_eq!(list(&Cx::detached(), &dir.path().join("a")).unwrap().len(), 3);
+        assert_eq!(
+            list(&Cx::detached(), &dir.path().join("a")).unwrap().len(),
+            3
+        );
         let file = dir.path().join("b/y.txt");
-        assert!(matches!(list(&Cx::detached(), &file), Err(Error::WrongKind { .. })));
+        assert!(matches!(
+            list(&Cx::detached(), &file),
+            Err(Error::WrongKind { .. })
+        ));
     }
 }

@@ -25,7 +25,10 @@ pub fn read_text(cx: &Cx, path: &Path, limit: u64) -> Result<String, Error> {
         .read_to_end(&mut bytes)
         .map_err(|e| Error::io("read", path, &e))?;
     if bytes.len() as u64 > limit {
-        return Err(Error::TooLarge { path: path.to_owned(), limit });
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+            limit,
+        });
     }
     String::from_utf8(bytes).map_err(|e| Error::NotText {
         path: path.to_owned(),
@@ -47,7 +50,10 @@ pub fn tail(cx: &Cx, path: &Path, lines: usize) -> Result<Vec<String>, Error> {
         start -= length;
         file.seek(SeekFrom::Start(start)).map_err(|e| failed(&e))?;
         let mut block = Vec::new();
-        (&mut file).take(length).read_to_end(&mut block).map_err(|e| failed(&e))?;
+        (&mut file)
+            .take(length)
+            .read_to_end(&mut block)
+            .map_err(|e| failed(&e))?;
         block.append(&mut bytes);
         bytes = block;
         // One more than asked for: the first one found may have its start before this block.
@@ -57,7 +63,10 @@ pub fn tail(cx: &Cx, path: &Path, lines: usize) -> Result<Vec<String>, Error> {
     }
     let text = String::from_utf8_lossy(&bytes);
     let all: Vec<_> = text.lines().collect();
-    Ok(all[all.len().saturating_sub(lines)..].iter().map(|l| (*l).to_owned()).collect())
+    Ok(all[all.len().saturating_sub(lines)..]
+        .iter()
+        .map(|l| (*l).to_owned())
+        .collect())
 }
 
 fn open(path: &Path) -> Result<File, Error> {
@@ -81,11 +90,27 @@ mod tests {
         fs::write(at("binary"), b"ab\xff").unwrap();
         assert_eq!(read_text(&cx, &at("a"), 100).unwrap(), "grüezi\n");
         assert_eq!(read_text(&cx, &at("a"), 8).unwrap(), "grüezi\n");
-        assert!(matches!(read_text(&cx, &at("a"), 7), Err(Error::TooLarge { limit: 7, .. })));
-        assert!(matches!(read_text(&cx, &at("binary"), 100), Err(Error::NotText { at: 2, .. })));
-        assert!(matches!(read_text(&cx, &at("none"), 100), Err(Error::NotFound(_))));
-        assert!(matches!(read_text(&cx, dir.path(), 100), Err(Error::WrongKind { is: "a folder", .. })));
-        assert!(read_text(&cx, Path::new("/proc/version"), 4096).unwrap().contains("Linux"));
+        assert!(matches!(
+            read_text(&cx, &at("a"), 7),
+            Err(Error::TooLarge { limit: 7, .. })
+        ));
+        assert!(matches!(
+            read_text(&cx, &at("binary"), 100),
+            Err(Error::NotText { at: 2, .. })
+        ));
+        assert!(matches!(
+            read_text(&cx, &at("none"), 100),
+            Err(Error::NotFound(_))
+        ));
+        assert!(matches!(
+            read_text(&cx, dir.path(), 100),
+            Err(Error::WrongKind { is: "a folder", .. })
+        ));
+        assert!(
+            read_text(&cx, Path::new("/proc/version"), 4096)
+                .unwrap()
+                .contains("Linux")
+        );
     }
 
     #[test]

@@ -21,9 +21,13 @@ pub fn real(path: &Path) -> PathBuf {
             }
             return whole;
         }
-        let Some(last) = known.components().next_back() else { return absolute };
+        let Some(last) = known.components().next_back() else {
+            return absolute;
+        };
         missing.push(last);
-        let Some(parent) = known.parent() else { return absolute };
+        let Some(parent) = known.parent() else {
+            return absolute;
+        };
         known = parent;
     }
 }
@@ -31,7 +35,9 @@ pub fn real(path: &Path) -> PathBuf {
 /// The same for what is done to the name itself (removing): a link in the last place is not followed.
 pub fn real_parent(path: &Path) -> PathBuf {
     match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => real(Path::new(".")).join(name),
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => {
+            real(Path::new(".")).join(name)
+        }
         (Some(parent), Some(name)) => real(parent).join(name),
         _ => real(path),
     }
@@ -57,7 +63,11 @@ mod tests {
             ("missing/../../", ".."),
         ];
         for (path, expected) in table {
-            let expected = if *expected == ".." { top.parent().unwrap().to_owned() } else { top.join(expected) };
+            let expected = if *expected == ".." {
+                top.parent().unwrap().to_owned()
+            } else {
+                top.join(expected)
+            };
             assert_eq!(real(&top.join(path)), expected, "{path}");
         }
         assert_eq!(real_parent(&top.join("link")), top.join("link"));

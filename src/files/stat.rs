@@ -51,7 +51,14 @@ pub fn stat(path: &Path) -> Result<Stat, Error> {
 pub fn exists(path: &Path) -> Result<bool, Error> {
     match fs::metadata(path) {
         Ok(_) => Ok(true),
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(false)
+        }
         Err(e) => Err(Error::io("look at", path, &e)),
     }
 }
@@ -79,7 +86,11 @@ pub(super) fn regular(verb: &'static str, path: &Path, at: &Metadata) -> Result<
     if at.is_file() {
         return Ok(());
     }
-    Err(Error::WrongKind { verb, path: path.to_owned(), is: kind(at).1 })
+    Err(Error::WrongKind {
+        verb,
+        path: path.to_owned(),
+        is: kind(at).1,
+    })
 }
 
 #[cfg(test)]
@@ -97,7 +108,10 @@ mod tests {
         assert_eq!(stat(Path::new("/dev/null")).unwrap().kind, "device");
         assert!(exists(dir.path()).unwrap());
         assert!(!exists(&dir.path().join("no/such")).unwrap());
-        assert!(matches!(stat(&dir.path().join("no")), Err(Error::NotFound(_))));
+        assert!(matches!(
+            stat(&dir.path().join("no")),
+            Err(Error::NotFound(_))
+        ));
         assert!((Utc::now() - seen.modified).num_seconds().abs() < 60);
     }
 }

@@ -56,7 +56,10 @@ pub fn write_text(cx: &Cx, path: &Path, text: &str, mode: Option<u32>) -> Result
         Ok(at) => {
             regular("write", path, &at)?;
             // A replacing write needs the folder's permission only; the file's own is respected, too.
-            File::options().append(true).open(&place).map_err(|e| failed(&e))?;
+            File::options()
+                .append(true)
+                .open(&place)
+                .map_err(|e| failed(&e))?;
             Some(at)
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => None,
@@ -65,7 +68,11 @@ pub fn write_text(cx: &Cx, path: &Path, text: &str, mode: Option<u32>) -> Result
     let folder = place.parent().unwrap_or(Path::new("/"));
     let mut beside = tempfile::Builder::new()
         .prefix(".tradeops-")
-        .permissions(Permissions::from_mode(if old.is_some() { 0o600 } else { 0o666 }))
+        .permissions(Permissions::from_mode(if old.is_some() {
+            0o600
+        } else {
+            0o666
+        }))
         .tempfile_in(folder)
         .map_err(|e| failed(&e))?;
     beside.write_all(text.as_bytes()).map_err(|e| failed(&e))?;
@@ -76,12 +83,15 @@ pub fn write_text(cx: &Cx, path: &Path, text: &str, mode: Option<u32>) -> Result
     // After the owner: changing that clears the set-id bits.
     let mode = mode.or_else(|| old.as_ref().map(|at| at.mode() & 0o7777));
     if let Some(mode) = mode {
-        file.set_permissions(Permissions::from_mode(mode)).map_err(|e| failed(&e))?;
+        file.set_permissions(Permissions::from_mode(mode))
+            .map_err(|e| failed(&e))?;
     }
     file.sync_all().map_err(|e| failed(&e))?;
     beside.persist(&place).map_err(|e| failed(&e.error))?;
     // The new name itself: without this a power cut may bring the old file back.
-    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| failed(&e))?;
+    File::open(folder)
+        .and_then(|f| f.sync_all())
+        .map_err(|e| failed(&e))?;
     tell(cx, "write file", path);
     Ok(Written {
         path: path.display().to_string(),
@@ -105,7 +115,11 @@ pub fn remove(cx: &Cx, path: &Path) -> Result<Removed, Error> {
     let failed = |e: io::Error| Error::io("remove", path, &e);
     let at = fs::symlink_metadata(path).map_err(failed)?;
     if at.is_dir() {
-        return Err(Error::WrongKind { verb: "remove", path: path.to_owned(), is: "a folder" });
+        return Err(Error::WrongKind {
+            verb: "remove",
+            path: path.to_owned(),
+            is: "a folder",
+        });
     }
     fs::remove_file(path).map_err(failed)?;
     tell(cx, "remove file", path);
@@ -118,12 +132,19 @@ pub fn remove(cx: &Cx, path: &Path) -> Result<Removed, Error> {
 /// Makes a folder and those above it. One that is there is no error; something else at the path is.
 pub fn make_dir(cx: &Cx, path: &Path) -> Result<Made, Error> {
     cx.check()?;
-    let made = |created| Made { path: path.display().to_string(), created };
+    let made = |created| Made {
+        path: path.display().to_string(),
+        created,
+    };
     if exists(path)? {
         if path.is_dir() {
             return Ok(made(false));
         }
-        return Err(Error::WrongKind { verb: "make the folder", path: path.to_owned(), is: "a file" });
+        return Err(Error::WrongKind {
+            verb: "make the folder",
+            path: path.to_owned(),
+            is: "a file",
+        });
     }
     fs::create_dir_all(path).map_err(|e| match e.kind() {
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Error::WrongKind {
@@ -176,7 +197,10 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink("a.conf", &link).unwrap();
         let second = write_text(&cx, &link, "two!", None).unwrap();
-        assert_eq!((second.created, second.old_bytes, second.size_bytes), (false, Some(3), 4));
+        assert_eq!(
+            (second.created, second.old_bytes, second.size_bytes),
+            (false, Some(3), 4)
+        );
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&path).unwrap(), "two!");
         assert_eq!(mode_of(&path), 0o640);
@@ -193,12 +217,30 @@ mod tests {
         let file = dir.path().join("f");
         fs::write(&file, "x").unwrap();
         let write = |path: &Path| write_text(&cx, path, "x", None);
-        assert!(matches!(write(dir.path()), Err(Error::WrongKind { is: "a folder", .. })));
-        assert!(matches!(write(Path::new("/dev/null")), Err(Error::WrongKind { is: "a device", .. })));
-        assert!(matches!(write(&dir.path().join("no/x")), Err(Error::NoFolder(_))));
-        assert!(matches!(write(&file.join("x")), Err(Error::NoFolder(_) | Error::Failed { .. })));
-        assert!(matches!(remove(&cx, dir.path()), Err(Error::WrongKind { .. })));
-        assert!(matches!(remove(&cx, &dir.path().join("no")), Err(Error::NotFound(_))));
+        assert!(matches!(
+            write(dir.path()),
+            Err(Error::WrongKind { is: "a folder", .. })
+        ));
+        assert!(matches!(
+            write(Path::new("/dev/null")),
+            Err(Error::WrongKind { is: "a device", .. })
+        ));
+        assert!(matches!(
+            write(&dir.path().join("no/x")),
+            Err(Error::NoFolder(_))
+        ));
+        assert!(matches!(
+            write(&file.join("x")),
+            Err(Error::NoFolder(_) | Error::Failed { .. })
+        ));
+        assert!(matches!(
+            remove(&cx, dir.path()),
+            Err(Error::WrongKind { .. })
+        ));
+        assert!(matches!(
+            remove(&cx, &dir.path().join("no")),
+            Err(Error::NotFound(_))
+        ));
         assert_eq!(remove(&cx, &file).unwrap().size_bytes, 1);
         let full = write(Path::new("/dev/full")).unwrap_err();
         assert!(matches!(full, Error::WrongKind { .. }), "{full}");
@@ -214,14 +256,20 @@ mod tests {
         let file = dir.path().join("f");
         fs::write(&file, "").unwrap();
         assert!(matches!(make_dir(&cx, &file), Err(Error::WrongKind { .. })));
-        assert!(matches!(make_dir(&cx, &file.join("x")), Err(Error::WrongKind { .. })));
+        assert!(matches!(
+            make_dir(&cx, &file.join("x")),
+            Err(Error::WrongKind { .. })
+        ));
     }
 
     #[test]
     fn a_full_disk_says_so_with_what_is_free() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let text = Error::io("write", Path::new("/tmp/x"), &full).to_string();
-        assert!(text.starts_with("cannot write `/tmp/x`: the disk is full, "), "{text}");
+        assert!(
+            text.starts_with("cannot write `/tmp/x`: the disk is full, "),
+            "{text}"
+        );
         assert!(text.ends_with(" bytes free"), "{text}");
     }
 }

@@ -69,19 +69,24 @@ impl Error {
 
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
         let path = path.to_owned();
-        let not_a_lock = |why| Self::NotALock { path: path.clone(), why };
+        let not_a_lock = |why| Self::NotALock {
+            path: path.clone(),
+            why,
+        };
         if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
             return not_a_lock("it is a symbolic link");
         }
         match error.kind() {
             io::ErrorKind::IsADirectory => not_a_lock("it is a folder"),
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NoFolder(
-                path.parent().unwrap_or(Path::new("/")).to_owned(),
-            ),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::NotAllowed {
-                path,
-                reason: error.to_string(),
-            },
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                Self::NoFolder(path.parent().unwrap_or(Path::new("/")).to_owned())
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::NotAllowed {
+                    path,
+                    reason: error.to_string(),
+                }
+            }
             _ => Self::Failed {
                 path,
                 reason: error.to_string(),
@@ -99,12 +104,10 @@ impl Error {
 
 fn held_text(path: &Path, holder: &Holder, ours: bool, waited: Option<Duration>) -> String {
     let mut text = format!("the lock `{}` is held by ", path.display());
-    if ours {
-        text.push_str("this very process");
-    } else if let Some(pid) = holder.pid {
-        let _ = write!(text, "pid {pid}");
-    } else {
-        text.push_str("a process that has not said who it is");
+    match holder.pid {
+        Some(pid) if ours => drop(write!(text, "this very process, pid {pid},")),
+        Some(pid) => drop(write!(text, "pid {pid}")),
+        None => text.push_str("a process that has not said who it is"),
     }
     if let Some(host) = &holder.host {
         let _ = write!(text, " on `{host}`");
@@ -113,7 +116,11 @@ fn held_text(path: &Path, holder: &Holder, ours: bool, waited: Option<Duration>)
         let _ = write!(text, " (`{command}`)");
     }
     if let Some(since) = holder.since {
-        let _ = write!(text, " since {}", since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+        let _ = write!(
+            text,
+            " since {}",
+            since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
     }
     if let Some(note) = &holder.note {
         let _ = write!(text, ": {note}");

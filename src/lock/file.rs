@@ -12,7 +12,14 @@ use super::holder::MARK;
 
 /// Opens the lock file, making it if need be, and refuses what is none.
 pub(super) fn open(path: &Path) -> Result<File, Error> {
-    open_with(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
+    open_with(
+        path,
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false),
+    )
 }
 
 /// Opens it only to look; `None` where there is none.
@@ -35,7 +42,12 @@ fn open_with(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
         .open(path)
         .map_err(|error| refine(path, &error))?;
     let at = file.metadata().map_err(|e| Error::io(path, &e))?;
-    let no = |why| Err(Error::NotALock { path: path.to_owned(), why });
+    let no = |why| {
+        Err(Error::NotALock {
+            path: path.to_owned(),
+            why,
+        })
+    };
     if at.is_dir() {
         return no("it is a folder");
     }
@@ -67,7 +79,10 @@ fn refine(path: &Path, error: &io::Error) -> Error {
             None
         };
         if let Some(why) = why {
-            return Error::NotALock { path: path.to_owned(), why };
+            return Error::NotALock {
+                path: path.to_owned(),
+                why,
+            };
         }
     }
     Error::io(path, error)
@@ -94,11 +109,16 @@ pub(super) fn is_still_at(file: &File, path: &Path) -> Result<bool, Error> {
 /// Empty, our own text (whole or cut), or a bare pid as other tools write it, are fine.
 pub(super) fn check_content(file: &File, path: &Path) -> Result<(), Error> {
     let mut start = [0; 64];
-    let length = file.read_at(&mut start, 0).map_err(|e| Error::io(path, &e))?;
+    let length = file
+        .read_at(&mut start, 0)
+        .map_err(|e| Error::io(path, &e))?;
     let start = &start[..length];
     let mark = MARK.as_bytes();
     let ours = start.starts_with(mark) || mark.starts_with(start);
-    let pid = length < 32 && start.iter().all(|b| b.is_ascii_digit() || b.is_ascii_whitespace());
+    let pid = length < 32
+        && start
+            .iter()
+            .all(|b| b.is_ascii_digit() || b.is_ascii_whitespace());
     if ours || pid {
         return Ok(());
     }

@@ -149,8 +149,13 @@ impl Holder {
 
     pub(super) fn is_this_process(&self) -> bool {
         self.pid == Some(process::id().into())
-            && self.host.as_deref().is_none_or(|h| h == system::host_name())
-            && self.start_ticks.is_none_or(|t| Some(t) == system::start_ticks(process::id().into()))
+            && self
+                .host
+                .as_deref()
+                .is_none_or(|h| h == system::host_name())
+            && self
+                .start_ticks
+                .is_none_or(|t| Some(t) == system::start_ticks(process::id().into()))
     }
 }
 
@@ -193,7 +198,9 @@ pub(super) fn describe(path: &Path, file: &File) -> Holder {
     }
     // No text, or a dead holder's: another tool has it, or ours has not written yet. The kernel's list has the
     // pid.
-    let Some(pid) = kernel::owner(file) else { return nobody };
+    let Some(pid) = kernel::owner(file) else {
+        return nobody;
+    };
     Holder {
         pid: Some(pid),
         host: Some(system::host_name()),
@@ -221,13 +228,26 @@ mod tests {
     fn a_text_is_believed_as_far_as_proc_bears_it_out() {
         let ours = Note::ours(Utc::now(), None);
         assert!(ours.is_believable());
-        let reused = Note { start_ticks: ours.start_ticks.map(|t| t + 1), ..ours.clone() };
-        let rebooted = Note { boot_id: Some("another".into()), ..ours.clone() };
-        let dead = Note { pid: i64::MAX, ..ours.clone() };
+        let reused = Note {
+            start_ticks: ours.start_ticks.map(|t| t + 1),
+            ..ours.clone()
+        };
+        let rebooted = Note {
+            boot_id: Some("another".into()),
+            ..ours.clone()
+        };
+        let dead = Note {
+            pid: i64::MAX,
+            ..ours.clone()
+        };
         for not in [reused, rebooted, dead] {
             assert!(!not.is_believable(), "{not:?}");
         }
-        let elsewhere = Note { host: "elsewhere".into(), pid: i64::MAX, ..ours };
+        let elsewhere = Note {
+            host: "elsewhere".into(),
+            pid: i64::MAX,
+            ..ours
+        };
         assert!(elsewhere.is_believable());
     }
 }

@@ -7,7 +7,12 @@ use std::os::unix::fs::MetadataExt;
 pub(super) fn owner(file: &File) -> Option<i64> {
     let at = file.metadata().ok()?;
     let (major, minor) = (rustix::fs::major(at.dev()), rustix::fs::minor(at.dev()));
-    find(&fs::read_to_string("/proc/locks").ok()?, major, minor, at.ino())
+    find(
+        &fs::read_to_string("/proc/locks").ok()?,
+        major,
+        minor,
+        at.ino(),
+    )
 }
 
 fn find(list: &str, major: u32, minor: u32, inode: u64) -> Option<i64> {
@@ -16,7 +21,9 @@ fn find(list: &str, major: u32, minor: u32, inode: u64) -> Option<i64> {
         // 1: FLOCK  ADVISORY  WRITE 708 00:13:11 0 EOF
         // Who waits has "->" in the second place.
         let words: Vec<_> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, "WRITE", pid, place, ..] = words[..] else { return None };
+        let [_, "FLOCK", _, "WRITE", pid, place, ..] = words[..] else {
+            return None;
+        };
         if place != wanted {
             return None;
         }

@@ -99,7 +99,11 @@ pub fn acquire(
                 let since = cx.now();
                 Note::ours(since, note).write_to(&file);
                 return Ok(Lock {
-                    id: format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)),
+                    id: format!(
+                        "{}-{}",
+                        std::process::id(),
+                        COUNT.fetch_add(1, Ordering::Relaxed)
+                    ),
                     path,
                     since,
                     file,
@@ -146,13 +150,21 @@ mod tests {
         assert_eq!(seen.since, Some(lock.since()));
 
         let error = acquire(&cx, &path, None, None).unwrap_err();
-        let Error::Held { holder, ours: true, .. } = &error else { panic!("{error}") };
+        let Error::Held {
+            holder, ours: true, ..
+        } = &error
+        else {
+            panic!("{error}")
+        };
         assert_eq!(holder.pid, Some(std::process::id().into()));
         assert!(error.to_string().contains("nightly"), "{error}");
 
         let began = Instant::now();
         let limit = Duration::from_millis(150);
-        assert!(matches!(acquire(&cx, &path, Some(limit), None), Err(Error::Held { .. })));
+        assert!(matches!(
+            acquire(&cx, &path, Some(limit), None),
+            Err(Error::Held { .. })
+        ));
         assert!(began.elapsed() >= limit);
 
         lock.release();
@@ -175,9 +187,13 @@ mod tests {
             std::thread::sleep(Duration::from_millis(50));
             let began = Instant::now();
             cancel.stop(Stop::Interrupted);
-            assert!(matches!(stopped.join().unwrap(), Err(Error::Stopped(Stop::Interrupted))));
+            assert!(matches!(
+                stopped.join().unwrap(),
+                Err(Error::Stopped(Stop::Interrupted))
+            ));
             assert!(began.elapsed() < Duration::from_millis(100));
-            let next = scope.spawn(|| acquire(&Cx::detached(), &path, Some(Duration::from_secs(30)), None));
+            let next = scope
+                .spawn(|| acquire(&Cx::detached(), &path, Some(Duration::from_secs(30)), None));
             std::thread::sleep(Duration::from_millis(50));
             drop(lock);
             assert!(next.join().unwrap().is_ok());
@@ -193,7 +209,10 @@ mod tests {
         symlink(at("treasure"), at("link")).unwrap();
         symlink(at("nowhere"), at("dangling")).unwrap();
         std::fs::hard_link(at("treasure"), at("second")).unwrap();
-        let fifo = std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap();
+        let fifo = std::process::Command::new("mkfifo")
+            .arg(at("fifo"))
+            .status()
+            .unwrap();
         assert!(fifo.success());
         for name in ["treasure", "folder", "link", "dangling", "second", "fifo"] {
             let error = acquire(&Cx::detached(), &at(name), None, None).unwrap_err();
@@ -208,11 +227,18 @@ mod tests {
     #[test]
     fn left_over_text_holds_nothing() {
         let dir = folder();
-        for (name, text) in [("pid", "4711\n"), ("cut", "{\"tradeops_lock\":1,\"pid\":12"), ("empty", "")] {
+        for (name, text) in [
+            ("pid", "4711\n"),
+            ("cut", "{\"tradeops_lock\":1,\"pid\":12"),
+            ("empty", ""),
+        ] {
             let path = dir.path().join(name);
             std::fs::write(&path, text).unwrap();
             assert_eq!(holder(&path).unwrap().state, State::Free, "{name}");
-            assert!(acquire(&Cx::detached(), &path, None, None).is_ok(), "{name}");
+            assert!(
+                acquire(&Cx::detached(), &path, None, None).is_ok(),
+                "{name}"
+            );
         }
     }
 

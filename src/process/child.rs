@@ -82,7 +82,11 @@ pub(super) fn start(cancel: &Cancel, argv: &[String], options: &Options) -> Even
     let (cancel, argv, options) = (cancel.clone(), argv.to_vec(), options.clone());
     handle().spawn(async move {
         match Running::spawn(&argv, &options, &send) {
-            Ok(running) => running.to_the_end(cancel, options.timeout, no_more, send).await,
+            Ok(running) => {
+                running
+                    .see_through(cancel, options.timeout, no_more, send)
+                    .await
+            }
             Err(error) => drop(send.send(Event::NotStarted(error)).await),
         }
     });
@@ -113,7 +117,11 @@ impl Running {
                 None => command.env_remove(name),
             };
         }
-        command.stdin(if options.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdin(if options.stdin.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
         let combined = if options.combine {
             let (read, write) = io::pipe()?;
             command.stdout(write.try_clone()?).stderr(write);
@@ -145,10 +153,15 @@ impl Running {
             });
         }
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        Ok(Self { child, group, pipes, over })
+        Ok(Self {
+            child,
+            group,
+            pipes,
+            over,
+        })
     }
 
-    async fn to_the_end(
+    async fn see_through(
         mut self,
         cancel: Cancel,
         limit: Option<Duration>,
@@ -204,7 +217,9 @@ impl Running {
     /// meanwhile: as long as it is there, if only as a zombie, nobody else can get its group's number.
     async fn end_group(&mut self, grace: Duration) {
         const LOOK: Duration = Duration::from_millis(5);
-        let Some(group) = self.group.filter(|_| self.child.id().is_some()) else { return };
+        let Some(group) = self.group.filter(|_| self.child.id().is_some()) else {
+            return;
+        };
         let _ = kill_process_group(group, Signal::TERM);
         // What is stopped (SIGSTOP, a read of the terminal) could not act on it.
         let _ = kill_process_group(group, Signal::CONT);
@@ -258,7 +273,11 @@ async fn pump(
         if is_over {
             left = left.saturating_sub(length);
         }
-        if send.send(Event::Output(source, buffer[..length].to_vec())).await.is_err() {
+        if send
+            .send(Event::Output(source, buffer[..length].to_vec()))
+            .await
+            .is_err()
+        {
             return;
         }
     }

@@ -84,8 +84,14 @@ mod tests {
     #[test]
     fn codes_and_signals() {
         assert_eq!(read(ExitStatus::from_raw(3 << 8)), (Some(3), None));
-        assert_eq!(read(ExitStatus::from_raw(9)), (None, Some("SIGKILL".into())));
-        assert_eq!(read(ExitStatus::from_raw(40)), (None, Some("signal 40".into())));
+        assert_eq!(
+            read(ExitStatus::from_raw(9)),
+            (None, Some("SIGKILL".into()))
+        );
+        assert_eq!(
+            read(ExitStatus::from_raw(40)),
+            (None, Some("signal 40".into()))
+        );
         for code in [-1, 0, 128, 137, 200, i64::MAX] {
             assert!(!exit_meaning(code).is_empty());
         }

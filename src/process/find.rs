@@ -26,7 +26,13 @@ mod tests {
     #[test]
     fn programs() {
         assert!(find("sh").is_some_and(|path| path.is_absolute()));
-        for none in ["", "no-such-program-x", "/no/such/program", "/etc/passwd", "/etc"] {
+        for none in [
+            "",
+            "no-such-program-x",
+            "/no/such/program",
+            "/etc/passwd",
+            "/etc",
+        ] {
             assert_eq!(find(none), None, "{none}");
         }
     }

@@ -99,12 +99,19 @@ impl Outcome {
     /// An error unless it ended well.
     pub fn check(self) -> Result<Self, Error> {
         if self.timed_out {
-            return Err(Error::TimedOut { program: self.program, ms: self.ms });
+            return Err(Error::TimedOut {
+                program: self.program,
+                ms: self.ms,
+            });
         }
         if self.ok {
             return Ok(self);
         }
-        let said = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
+        let said = if self.stderr.trim().is_empty() {
+            &self.stdout
+        } else {
+            &self.stderr
+        };
         Err(Error::Ended {
             last_line: output::last_line(said),
             meaning: match (self.exit_code, &self.signal) {
@@ -150,7 +157,11 @@ pub fn stream(
             Source::Stdout => stdout.add(bytes),
             Source::Stderr => stderr.add(bytes),
         };
-        let flow = if lines.is_empty() { ControlFlow::Continue(()) } else { on_lines(&lines) };
+        let flow = if lines.is_empty() {
+            ControlFlow::Continue(())
+        } else {
+            on_lines(&lines)
+        };
         broken |= flow.is_break();
         flow
     })?;
@@ -174,12 +185,22 @@ fn follow(
         Some(program) => program.to_owned(),
     };
     if argv.iter().any(|a| a.contains('\0')) {
-        return Err(Error::BadArgument { program, why: "an argument holds a NUL byte" });
+        return Err(Error::BadArgument {
+            program,
+            why: "an argument holds a NUL byte",
+        });
     }
     let bad_name = |name: &str| name.is_empty() || name.contains(['=', '\0']);
     let bad_value = |value: &Option<String>| value.as_ref().is_some_and(|v| v.contains('\0'));
-    if options.env.iter().any(|(name, value)| bad_name(name) || bad_value(value)) {
-        return Err(Error::BadArgument { program, why: "`env` holds a name or a value that no environment takes" });
+    if options
+        .env
+        .iter()
+        .any(|(name, value)| bad_name(name) || bad_value(value))
+    {
+        return Err(Error::BadArgument {
+            program,
+            why: "`env` holds a name or a value that no environment takes",
+        });
     }
     let began = Instant::now();
     // The task ends by itself soon after the branch is stopped (it ends the group and reaps), so this

@@ -35,13 +35,18 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(most: usize) -> Self {
-        Self { bytes: Vec::new(), most, cut: false }
+        Self {
+            bytes: Vec::new(),
+            most,
+            cut: false,
+        }
     }
 
     pub(super) fn add(&mut self, bytes: &[u8]) {
         let room = self.most - self.bytes.len();
         self.cut |= bytes.len() > room;
-        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.bytes
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     pub(super) fn is_cut(&self) -> bool {
@@ -64,7 +69,10 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(source: Source) -> Self {
-        Self { source, rest: Vec::new() }
+        Self {
+            source,
+            rest: Vec::new(),
+        }
     }
 
     /// The lines that end in `bytes`.

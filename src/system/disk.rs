@@ -37,7 +37,11 @@ pub struct Disk {
 pub fn disk(path: &Path) -> Result<Disk, Error> {
     let real = path.canonicalize().map_err(|e| Error::at(path, &e))?;
     let stat = rustix::fs::statvfs(&real).map_err(|e| Error::at(path, &e.into()))?;
-    let block = if stat.f_frsize == 0 { stat.f_bsize } else { stat.f_frsize };
+    let block = if stat.f_frsize == 0 {
+        stat.f_bsize
+    } else {
+        stat.f_frsize
+    };
     let bytes = |blocks: u64| whole(blocks.saturating_mul(block));
     let used = stat.f_blocks.saturating_sub(stat.f_bfree);
     let inodes_used = stat.f_files.saturating_sub(stat.f_ffree);
@@ -65,7 +69,11 @@ fn whole(number: u64) -> i64 {
 
 #[expect(clippy::cast_precision_loss, reason = "a percentage")]
 pub(super) fn percent(part: u64, all: u64) -> f64 {
-    if all == 0 { 0.0 } else { part as f64 * 100.0 / all as f64 }
+    if all == 0 {
+        0.0
+    } else {
+        part as f64 * 100.0 / all as f64
+    }
 }
 
 /// The mount point that holds `path`, and its type. Of several mounts on one point the last one counts:
@@ -74,8 +82,12 @@ fn mount_of(table: &str, path: &Path) -> Option<(String, String)> {
     let mut best: Option<(PathBuf, String)> = None;
     for line in table.lines() {
         // 36 35 98:0 /root /mount/point options [optional...] - type source options
-        let Some((left, right)) = line.split_once(" - ") else { continue };
-        let Some(point) = left.split(' ').nth(4) else { continue };
+        let Some((left, right)) = line.split_once(" - ") else {
+            continue;
+        };
+        let Some(point) = left.split(' ').nth(4) else {
+            continue;
+        };
         let point = PathBuf::from(std::ffi::OsStr::from_bytes(&unescape(point)));
         let kind = right.split(' ').next().unwrap_or_default().to_owned();
         let longer = best
@@ -94,10 +106,13 @@ fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while i < bytes.len() {
-        let octal = bytes.get(i + 1..i + 4).filter(|_| bytes[i] == b'\\').and_then(|digits| {
-            let digits = std::str::from_utf8(digits).ok()?;
-            u8::from_str_radix(digits, 8).ok()
-        });
+        let octal = bytes
+            .get(i + 1..i + 4)
+            .filter(|_| bytes[i] == b'\\')
+            .and_then(|digits| {
+                let digits = std::str::from_utf8(digits).ok()?;
+                u8::from_str_radix(digits, 8).ok()
+            });
         if let Some(byte) = octal {
             out.push(byte);
             i += 4;
@@ -141,12 +156,19 @@ mod tests {
         let disk = disk(Path::new("/")).unwrap();
         assert!(disk.total_bytes > 0);
         assert!((0.0..=100.0).contains(&disk.used_percent));
-        let df = std::process::Command::new("df").args(["--output=size,pcent", "-B1", "/"]).output().unwrap();
+        let df = std::process::Command::new("df")
+            .args(["--output=size,pcent", "-B1", "/"])
+            .output()
+            .unwrap();
         let df = String::from_utf8(df.stdout).unwrap();
         let words: Vec<_> = df.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(words[0], disk.total_bytes.to_string());
         let shown: f64 = words[1].trim_end_matches('%').parse().unwrap();
-        assert!((disk.used_percent.ceil() - shown).abs() <= 1.0, "{} against {shown}", disk.used_percent);
+        assert!(
+            (disk.used_percent.ceil() - shown).abs() <= 1.0,
+            "{} against {shown}",
+            disk.used_percent
+        );
     }
 
     #[test]

@@ -47,7 +47,10 @@ pub struct Uptime {
 
 /// The node name, as `uname -n`.
 pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The kernel's id of this boot, where it tells.
@@ -102,7 +105,10 @@ fn read_load(text: &str) -> Option<[f64; 3]> {
 fn count_cores(stat: &str) -> i64 {
     let cores = stat
         .lines()
-        .filter(|l| l.strip_prefix("cpu").is_some_and(|l| l.starts_with(|c: char| c.is_ascii_digit())))
+        .filter(|l| {
+            l.strip_prefix("cpu")
+                .is_some_and(|l| l.starts_with(|c: char| c.is_ascii_digit()))
+        })
         .count();
     i64::try_from(cores).unwrap_or(i64::MAX)
 }
@@ -136,7 +142,10 @@ mod tests {
 
     #[test]
     fn load_in_the_kernels_form() {
-        assert_eq!(read_load("0.20 1.18 12.00 1/80 11206\n"), Some([0.2, 1.18, 12.0]));
+        assert_eq!(
+            read_load("0.20 1.18 12.00 1/80 11206\n"),
+            Some([0.2, 1.18, 12.0])
+        );
         assert_eq!(read_load("0.20 x"), None);
         assert_eq!(count_cores("cpu  1 2\ncpu0 1\ncpu1 1\nintr 5\n"), 2);
     }

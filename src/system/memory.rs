@@ -33,8 +33,14 @@ pub fn memory() -> Result<Memory, Error> {
 
 fn parse(text: &str) -> Option<Memory> {
     let bytes = |name: &str| -> Option<u64> {
-        let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+        let line = text
+            .lines()
+            .find_map(|l| l.strip_prefix(name)?.strip_prefix(':'))?;
+        line.split_whitespace()
+            .next()?
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(1024)
     };
     let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let total = bytes("MemTotal")?;

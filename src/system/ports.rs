@@ -32,7 +32,11 @@ pub fn listening_ports() -> Result<Vec<Listener>, Error> {
     if let Ok(table) = read("/proc/net/tcp6") {
         found.extend(listeners(&table, "tcp6"));
     }
-    let owners = if found.is_empty() { HashMap::new() } else { socket_owners() };
+    let owners = if found.is_empty() {
+        HashMap::new()
+    } else {
+        socket_owners()
+    };
     let mut all: Vec<_> = found
         .into_iter()
         .map(|(mut listener, inode)| {
@@ -90,13 +94,24 @@ fn address_of(hex: &str) -> Option<IpAddr> {
 /// Socket inode to pid, for every process that this user may look into.
 fn socket_owners() -> HashMap<u64, i64> {
     let mut owners = HashMap::new();
-    let Ok(entries) = fs::read_dir("/proc") else { return owners };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return owners;
+    };
     for entry in entries.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i64>().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|n| n.parse::<i64>().ok())
+        else {
             continue;
         };
-        let Ok(open) = fs::read_dir(entry.path().join("fd")) else { continue };
-        for link in open.flatten().filter_map(|fd| fs::read_link(fd.path()).ok()) {
+        let Ok(open) = fs::read_dir(entry.path().join("fd")) else {
+            continue;
+        };
+        for link in open
+            .flatten()
+            .filter_map(|fd| fs::read_link(fd.path()).ok())
+        {
             let inode = link
                 .to_str()
                 .and_then(|l| l.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
@@ -127,7 +142,12 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0.address, "127.0.0.1");
         assert_eq!((found[0].0.port, found[0].1), (8080, 4711));
-        assert_eq!(address_of("00000000000000000000000001000000").unwrap().to_string(), "::1");
+        assert_eq!(
+            address_of("00000000000000000000000001000000")
+                .unwrap()
+                .to_string(),
+            "::1"
+        );
         assert_eq!(address_of("xyz"), None);
     }
 
@@ -135,7 +155,11 @@ mod tests {
     fn our_own_listener_is_found() {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = i64::from(socket.local_addr().unwrap().port());
-        let mine = listening_ports().unwrap().into_iter().find(|l| l.port == port).unwrap();
+        let mine = listening_ports()
+            .unwrap()
+            .into_iter()
+            .find(|l| l.port == port)
+            .unwrap();
         assert_eq!(mine.pid, Some(i64::from(std::process::id())));
         assert_eq!(mine.address, "127.0.0.1");
         assert!(mine.process.is_some());

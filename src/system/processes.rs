@@ -54,9 +54,8 @@ pub fn processes(name: &str) -> Result<Vec<Process>, Error> {
 }
 
 fn answers_to(process: &Process, arguments: &[String], name: &str) -> bool {
-    let file = |argument: Option<&String>| {
-        argument.is_some_and(|a| a.rsplit('/').next() == Some(name))
-    };
+    let file =
+        |argument: Option<&String>| argument.is_some_and(|a| a.rsplit('/').next() == Some(name));
     let kept = name.get(..NAME_KEPT).unwrap_or(name);
     let kernel = process.name == name
         || (name.len() > NAME_KEPT && process.name == kept && arguments.is_empty());
@@ -106,7 +105,9 @@ fn parse_stat(text: &str) -> Option<Stat> {
 /// When a process started, in the kernel's ticks since the boot. With the boot's id and the pid it names one
 /// process for ever, so that a reused pid is seen. `None` when it has ended, be it reaped or not.
 pub fn start_ticks(pid: i64) -> Option<i64> {
-    stat(pid).filter(|s| !matches!(s.state, 'Z' | 'X')).map(|s| s.start)
+    stat(pid)
+        .filter(|s| !matches!(s.state, 'Z' | 'X'))
+        .map(|s| s.start)
 }
 
 /// The kernel's name of a process.
@@ -138,7 +139,11 @@ fn look(pid: i64) -> Option<Process> {
     Some(Process {
         pid,
         parent: stat.parent,
-        command: if command.is_empty() { format!("[{}]", stat.name) } else { command },
+        command: if command.is_empty() {
+            format!("[{}]", stat.name)
+        } else {
+            command
+        },
         state: match stat.state {
             'R' => "running",
             'S' => "sleeping",
@@ -186,18 +191,40 @@ mod tests {
 
     #[test]
     fn which_names_a_process_answers_to() {
-        let process = |name: &str| Process { name: name.into(), ..look(std::process::id().into()).unwrap() };
+        let process = |name: &str| Process {
+            name: name.into(),
+            ..look(std::process::id().into()).unwrap()
+        };
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let table: &[(&str, &str, &str, bool)] = &[
-            ("redis-server", "/usr/bin/redis-server *:6379", "redis-server", true),
-            ("python3", "/usr/bin/python3 /opt/app/worker.py", "worker.py", true),
+            (
+                "redis-server",
+                "/usr/bin/redis-server *:6379",
+                "redis-server",
+                true,
+            ),
+            (
+                "python3",
+                "/usr/bin/python3 /opt/app/worker.py",
+                "worker.py",
+                true,
+            ),
             ("python3", "/usr/bin/python3 worker", "worker", false),
-            ("prometheus-node", "/bin/prometheus-node-exporter", "prometheus-node-exporter", true),
+            (
+                "prometheus-node",
+                "/bin/prometheus-node-exporter",
+                "prometheus-node-exporter",
+                true,
+            ),
             ("postgres", "postgres: writer", "postgres", true),
             ("vim", "vim redis-server", "redis-server", false),
         ];
         for (kernel, line, name, expected) in table {
-            assert_eq!(answers_to(&process(kernel), &words(line), name), *expected, "{line} {name}");
+            assert_eq!(
+                answers_to(&process(kernel), &words(line), name),
+                *expected,
+                "{line} {name}"
+            );
         }
     }
 
