@@ -10,6 +10,7 @@ pub mod files;
 pub mod gate;
 pub mod lock;
 pub mod process;
+pub mod prometheus;
 pub mod run;
 pub mod script;
 pub mod system;

@@ -23,14 +23,17 @@ mod task;
 pub mod text;
 pub mod time;
 pub(crate) mod ui;
+mod workflow;
+pub use workflow::WorkflowRunner;
 pub mod units;
 
-pub use branch::{Branch, enter, with_branch};
+pub use branch::{Branch, Frame, enter, with_branch};
 pub use call::Call;
+pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
 pub(crate) use dispatch::{closest, to_json};
 pub use failure::{Failure, Kind};
-pub use output::{Cleanup, Output, ScriptArgs, StateFolder};
+pub use output::{Cleanup, Output, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
 };
@@ -56,4 +59,5 @@ pub static NAMESPACES: &[&Namespace] = &[
     &text::NAMESPACE,
     &time::NAMESPACE,
     &ui::NAMESPACE,
+    &workflow::NAMESPACE,
 ];
