@@ -10,7 +10,6 @@ pub mod gate;
 pub mod history;
 pub mod environment;
 pub mod files;
-pub mod gate;
 pub mod lock;
 pub mod process;
 pub mod prometheus;

@@ -15,13 +15,9 @@ mod plan;
 mod primitive;
 mod report;
 pub mod env;
-mod failure;
 pub mod fs;
 pub mod json;
 pub mod lock;
-mod output;
-mod plan;
-mod primitive;
 pub mod proc;
 pub mod regex;
 mod shape;
@@ -57,16 +53,15 @@ pub(crate) fn human(value: &rhai::Dynamic, output: Output) -> Option<String> {
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
     &docker::NAMESPACE,
-    &history::NAMESPACE,
-    &plan::NAMESPACE,
-    &report::NAMESPACE,
     &env::NAMESPACE,
     &fs::NAMESPACE,
+    &history::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
     &plan::NAMESPACE,
     &proc::NAMESPACE,
     &regex::NAMESPACE,
+    &report::NAMESPACE,
     &sys::NAMESPACE,
     &task::NAMESPACE,
     &text::NAMESPACE,
