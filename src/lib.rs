@@ -6,10 +6,10 @@
 pub mod api;
 pub mod cli;
 pub mod docker;
-pub mod gate;
-pub mod history;
 pub mod environment;
 pub mod files;
+pub mod gate;
+pub mod history;
 pub mod lock;
 pub mod process;
 pub mod prometheus;

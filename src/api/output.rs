@@ -1,7 +1,7 @@
 //! What a run's primitives share with the host: how output is shown, what to do at the end.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rhai::FnPtr;
 
@@ -27,6 +27,10 @@ impl Output {
         width: 80,
     };
 }
+
+/// Why something that a script printed was lost: a full disk. The first reason stays.
+#[derive(Debug, Default)]
+pub struct OutputLost(pub OnceLock<String>);
 
 /// Where the runtime keeps audit and history.
 #[derive(Debug, Clone)]

@@ -112,8 +112,11 @@ impl Record {
             .unwrap_or_default()
     }
 
-    /// The plain map, records within turned into maps too.
+    /// The plain map, records within turned into maps too. Of a planned record only that is known.
     pub fn to_map(&self) -> Map {
+        if self.planned {
+            return Map::from_iter([("planned".into(), true.into())]);
+        }
         self.fields
             .iter()
             .map(|(k, v)| (k.clone(), plain(v)))
@@ -194,6 +197,19 @@ pub fn show(value: &Dynamic) -> String {
     }
     if value.is_unit() {
         return "()".into();
+    }
+    // Rhai shows a value of our own types by the name of its type.
+    if let Some(record) = value.read_lock::<Record>() {
+        return record.to_string();
+    }
+    if let Some(time) = value.read_lock::<Time>() {
+        return time.to_string();
+    }
+    if let Some(handle) = value.read_lock::<Handle>() {
+        return handle.to_string();
+    }
+    if value.is_fnptr() {
+        return "a closure".into();
     }
     value.to_string()
 }

@@ -46,10 +46,11 @@ impl Cx {
 
     /// Sleeps for `duration`, or until stopped.
     pub fn sleep(&self, duration: Duration) -> Result<(), Stop> {
-        let end = Instant::now() + duration;
+        // Longer than the clock can say is forever.
+        let end = Instant::now().checked_add(duration);
         loop {
             self.check()?;
-            let left = end.saturating_duration_since(Instant::now());
+            let left = end.map_or(NOTICE, |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return Ok(());
             }
