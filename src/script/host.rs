@@ -256,7 +256,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     let left = if twice {
         vec!["left out: it was interrupted twice".to_owned()]
     } else {
-        clean_up(&run, &frame, &engine, &program, &events)
+        clean_up(&run, &engine, &events)
     };
     let outcome = outcome(answer, &run, &cancel, &program);
     let mut left = left;
@@ -499,13 +499,7 @@ fn wait(run: &Run, cancel: &Cancel, until: Option<Instant>, events: &Receiver<Ev
 const CLEANUP_BUDGET: Duration = Duration::from_secs(5);
 
 /// Runs what the script registered, the last first, on a branch of its own: the run's is stopped.
-fn clean_up(
-    run: &Arc<Run>,
-    frame: &Arc<Frame>,
-    engine: &Arc<Engine>,
-    program: &Arc<Program>,
-    events: &Receiver<Event>,
-) -> Vec<String> {
+fn clean_up(run: &Arc<Run>, engine: &Arc<Engine>, events: &Receiver<Event>) -> Vec<String> {
     let Some(cleanup) = run.resources().get::<Cleanup>() else {
         return Vec::new();
     };
@@ -517,25 +511,15 @@ fn clean_up(
     let cx = run
         .cx()
         .with_cancel(Cancel::root().child_within(CLEANUP_BUDGET));
-    let branch = Branch {
-        run: run.clone(),
-        cx,
-        frame: frame.clone(),
-    };
     let (send, done) = mpsc::channel();
-    let (engine, program, names) = (engine.clone(), program.clone(), closures.len());
+    let (engine, run, names) = (engine.clone(), run.clone(), closures.len());
     let _ = std::thread::Builder::new()
         .stack_size(SCRIPT_STACK)
         .spawn(move || {
-            api::enter(branch, || {
-                for closure in closures.into_iter().rev() {
-                    let Some(unit) = program.unit(&program.main) else {
-                        continue;
-                    };
-                    let answer = closure.call::<Dynamic>(&engine, &unit.ast, ());
-                    let _ = send.send(answer.map(|_| ()).map_err(|error| error.to_string()));
-                }
-            });
+            for entry in closures.into_iter().rev() {
+                let answer = entry.run(&engine, &run, &cx);
+                let _ = send.send(answer.map_err(|failure| failure.message));
+            }
         });
     let end = Instant::now() + CLEANUP_BUDGET + GRACE;
     let mut left = Vec::new();
