@@ -111,6 +111,11 @@ fn values(engine: &mut Engine) {
         .register_fn("contains", |record: &mut Record, name: &str| {
             record.shape().fields.iter().any(|field| field.name == name)
         });
+    // The core package brings a sleep that nothing can interrupt. The check knows no `sleep`; this is for
+    // the ways around it: `Fn("sleep")`, `1.sleep()`.
+    engine
+        .register_fn("sleep", |_: i64| no_sleep())
+        .register_fn("sleep", |_: f64| no_sleep());
     // As in a shell: the number is the process's exit code, wherever in the script it is called. In a
     // workflow that another one runs it is that workflow's value, as Rhai has it.
     engine.register_fn(
@@ -161,6 +166,12 @@ fn values(engine: &mut Engine) {
         .register_type_with_name::<Handle>("Handle")
         .register_fn("to_string", |handle: &mut Handle| handle.to_string())
         .register_fn("to_debug", |handle: &mut Handle| handle.to_string());
+}
+
+fn no_sleep() -> Result<(), Box<EvalAltResult>> {
+    let failure =
+        api::Failure::invalid("there is no `sleep`").hint("did you mean `time::sleep(\"1s\")`?");
+    Err(EvalAltResult::ErrorRuntime(failure.to_map("", "").into(), Position::NONE).into())
 }
 
 fn same(
