@@ -302,21 +302,45 @@ fn returned_closures_fail_in_the_importer() {
     assert!(error.to_string().contains("anon$"), "{error}");
 }
 
+/// The whole lookup happens where the closure is called: also for what the closure's own functions call.
 #[test]
-fn equal_closure_texts_run_the_wrong_one() {
+fn closures_called_by_a_module_call_the_modules_functions() {
     let mut engine = plain();
     serve(
         &mut engine,
         &[(
             "lib",
-            "fn helper(s) { \"theirs\" } fn own() { let f = |s| helper(s); f.call(1) } fn each(f) { f.call(1) }",
+            "private fn helper(s) { \"theirs\" }\n\nfn each(f) { f.call(1) }",
         )],
     );
-    let answer: String = eval(
-        &engine,
-        "import \"lib\" as lib; fn helper(s) { \"mine\" } lib::each(|s| helper(s))",
+    for (closure, expected) in [
+        ("|mine| helper(mine)", "theirs"),
+        ("|mine| through(mine)", "theirs"),
+        ("|mine| other(mine)", "mine"),
+    ] {
+        let answer: String = eval(
+            &engine,
+            &format!(
+                "import \"lib\" as lib; fn helper(s) {{ \"mine\" }} fn through(s) {{ helper(s) }} fn other(s) {{ \"mine\" }} lib::each({closure})"
+            ),
+        );
+        assert_eq!(answer, expected, "{closure}");
+    }
+}
+
+/// The hash is over text and place, so it takes the same text at the same place of two files.
+#[test]
+fn equal_closures_at_equal_places_run_the_wrong_one() {
+    let name = |text: &str| {
+        let ast = plain().compile(text).unwrap();
+        let names: Vec<String> = ast.iter_functions().map(|f| f.name.to_owned()).collect();
+        names[0].clone()
+    };
+    assert_eq!(
+        name("let f = |s| s + 1; 1"),
+        name("let f = |s| s + 1; other(2)")
     );
-    assert_eq!(answer, "theirs");
+    assert_ne!(name("let f = |s| s + 1;"), name("let g  = |s| s + 1;"));
 }
 
 #[test]

@@ -113,7 +113,10 @@ fn dispatch(
     let site = resources
         .get_or(SiteTable::default)
         .place(native.call_source(), at, &name);
-    let args = decode(primitive, args).map_err(|failure| {
+    let args = decode(primitive, args).map_err(|mut failure| {
+        failure
+            .hint
+            .get_or_insert_with(|| format!("{name}{}", primitive.signature()));
         resources
             .get_or(LastRaise::default)
             .note(&failure.message, &site);
@@ -287,11 +290,7 @@ fn decode(primitive: &'static Primitive, given: &mut [&mut Dynamic]) -> Result<A
     for param in primitive.params {
         let arg = match (pending.next(), param.default) {
             (Some(value), _) => param.ty.decode(&value).map_err(|wrong| {
-                Failure::invalid(format!(
-                    "`{}` {wrong}, and is {}",
-                    param.name,
-                    kind_of(&value)
-                ))
+                Failure::invalid(format!("`{}` {}", param.name, with_kind(&wrong, &value)))
             })?,
             (None, Some(default)) => default_arg(param, default),
             (None, None) => unreachable!("the engine calls with at least the required arguments"),
@@ -311,9 +310,9 @@ fn decode(primitive: &'static Primitive, given: &mut [&mut Dynamic]) -> Result<A
         let arg = match (options.remove(option.name), option.default) {
             (Some(value), _) => option.ty.decode(&value).map_err(|wrong| {
                 Failure::invalid(format!(
-                    "option `{}` {wrong}, and is {}",
+                    "option `{}` {}",
                     option.name,
-                    kind_of(&value)
+                    with_kind(&wrong, &value)
                 ))
             })?,
             (None, Some(default)) => default_arg(option, default),
@@ -368,6 +367,15 @@ fn default_arg(param: &Param, default: &str) -> Arg {
     }
 }
 
+/// `wants a string, and is an int`; a value of the right type is named by the message itself.
+fn with_kind(wrong: &str, value: &Dynamic) -> String {
+    if wrong.starts_with("wants") {
+        format!("{wrong}, and is {}", kind_of(value))
+    } else {
+        wrong.to_owned()
+    }
+}
+
 /// What a value is, for error texts: never the value itself, which may be a secret.
 fn kind_of(value: &Dynamic) -> String {
     if value.is_unit() {
@@ -395,10 +403,11 @@ fn kind_of(value: &Dynamic) -> String {
 
 /// The nearest of `names`, when one is near enough to have been meant.
 pub(crate) fn closest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = if wrong.len() <= 3 {
-        1
-    } else {
-        2.max(wrong.len() / 3)
+    let limit = match wrong.len() {
+        // Every one-letter name is as near as any other.
+        0 | 1 => return None,
+        2 | 3 => 1,
+        long => 2.max(long / 3),
     };
     names
         .map(|name| (strsim::osa_distance(wrong, name), name))

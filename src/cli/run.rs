@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use clap::ValueEnum as _;
+use clap::{CommandFactory as _, ValueEnum as _};
 use rhai::Dynamic;
 
 use super::exit::{Exit, told};
@@ -181,7 +181,19 @@ pub(super) fn not_started(not_run: NotRun) -> anyhow::Result<Exit> {
                 FindError::Unreadable { .. } => Exit::Io,
                 _ => Exit::Usage,
             };
-            Err(told(exit, error.to_string(), error.hint()))
+            // Any word that is no command is taken for a workflow; perhaps it was to be a command.
+            let hint = match &error {
+                FindError::NoSuchScript {
+                    name,
+                    suggestion: None,
+                } => super::Cli::command()
+                    .get_subcommands()
+                    .map(|command| command.get_name().to_owned())
+                    .find(|command| api::closest(name, [command.as_str()].into_iter()).is_some())
+                    .map(|command| format!("did you mean `tradeops {command}`?")),
+                _ => None,
+            };
+            Err(told(exit, error.to_string(), hint.or_else(|| error.hint())))
         }
         NotRun::Invalid(program, found) => {
             for diagnostic in &found {

@@ -302,6 +302,7 @@ impl Resolver {
             .map_err(|error| broken(path, format!("{}: {error}", module.id), at))?;
         Ok(program.add(Unit {
             facts: Facts::of(&ast),
+            parsed: true,
             source: module,
             ast,
             imports: Vec::new(),
