@@ -340,8 +340,26 @@ fn decode(primitive: &'static Primitive, given: &mut [&mut Dynamic]) -> Result<A
 }
 
 fn default_arg(param: &Param, default: &str) -> Arg {
+    match decode_default(param, default) {
+        Ok(arg) => arg,
+        Err(wrong) => unreachable!(
+            "the default of `{}` {wrong}; a test decodes all of them",
+            param.name
+        ),
+    }
+}
+
+impl Param {
+    /// Whether the default, if there is one, is of the parameter's type.
+    pub fn default_is_valid(&self) -> bool {
+        self.default
+            .is_none_or(|default| decode_default(self, default).is_ok())
+    }
+}
+
+fn decode_default(param: &Param, default: &str) -> Result<Arg, String> {
     if default == "()" {
-        return Arg::Absent;
+        return Ok(Arg::Absent);
     }
     let value: Dynamic = match default {
         "true" => true.into(),
@@ -358,13 +376,7 @@ fn default_arg(param: &Param, default: &str) -> Arg {
             }
         }
     };
-    match param.ty.decode(&value) {
-        Ok(arg) => arg,
-        Err(wrong) => unreachable!(
-            "the default of `{}` {wrong}; a test decodes all of them",
-            param.name
-        ),
-    }
+    param.ty.decode(&value)
 }
 
 /// `wants a string, and is an int`; a value of the right type is named by the message itself.

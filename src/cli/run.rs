@@ -72,7 +72,7 @@ pub(super) fn run_as(
         Ok(ended) => ended,
         Err(not_run) => return not_started(not_run),
     };
-    let mut exit = report(&ended, output)?;
+    let mut exit = report(&ended, output, true)?;
     if let Mode::Apply(allowance) = ended.run.mode()
         && not_reached(&allowance.left())
         && exit == Exit::Ok
@@ -220,9 +220,9 @@ pub(super) fn not_started(not_run: NotRun) -> anyhow::Result<Exit> {
     }
 }
 
-/// Says how the run ended and gives its exit code.
-pub(super) fn report(ended: &Ended, output: Output) -> anyhow::Result<Exit> {
-    let exit = report_outcome(ended, output)?;
+/// Says how the run ended and gives its exit code. `plan_follows`: the caller shows the plan after it.
+pub(super) fn report(ended: &Ended, output: Output, plan_follows: bool) -> anyhow::Result<Exit> {
+    let exit = report_outcome(ended, output, plan_follows)?;
     if let Some(why) = &ended.lost {
         let error = told(Exit::Io, format!("cannot write the output: {why}"), None);
         if exit == Exit::Ok {
@@ -233,13 +233,16 @@ pub(super) fn report(ended: &Ended, output: Output) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn report_outcome(ended: &Ended, output: Output) -> anyhow::Result<Exit> {
+fn report_outcome(ended: &Ended, output: Output, plan_follows: bool) -> anyhow::Result<Exit> {
     for left in &ended.left {
         terminal::note(&format!("clean-up: {}", ended.run.redactor().text(left)));
     }
     match &ended.outcome {
         Outcome::Value(value) => {
-            show_result(value, &ended.run, output)?;
+            // Standard output is one JSON value: where a plan follows, it is the plan.
+            if !(plan_follows && output.json && ended.run.mode().is_plan()) {
+                show_result(value, &ended.run, output)?;
+            }
             Ok(exit_of(value))
         }
         Outcome::Exited(code) => Ok(verdict(*code)),
@@ -289,9 +292,6 @@ fn verdict(code: i64) -> Exit {
 /// The script's last value, on standard output.
 pub(super) fn show_result(value: &Dynamic, run: &Run, output: Output) -> anyhow::Result<()> {
     let text = if output.json {
-        if run.mode().is_plan() {
-            return Ok(());
-        }
         serde_json::to_string_pretty(&run.redactor().json(&api::to_json(value)))?
     } else if value.is_unit() {
         return Ok(());

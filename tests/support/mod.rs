@@ -9,7 +9,7 @@
 )]
 
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -283,7 +283,7 @@ impl Running {
             code: status
                 .code()
                 .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
-            out: self.seen.clone() + &rest(&self.out),
+            out: format!("{}{}", self.seen, rest(&self.out)),
             err: rest(&self.err),
             took,
         }
