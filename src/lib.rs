@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod docker;
 pub mod gate;
 pub mod history;
 pub mod prometheus;

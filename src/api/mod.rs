@@ -7,6 +7,7 @@ mod args;
 mod branch;
 mod call;
 mod dispatch;
+pub mod docker;
 mod failure;
 mod history;
 mod output;
@@ -43,6 +44,7 @@ pub(crate) fn human(value: &rhai::Dynamic, output: Output) -> Option<String> {
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
     &history::NAMESPACE,
+    &docker::NAMESPACE,
     &plan::NAMESPACE,
     &report::NAMESPACE,
     &task::NAMESPACE,
