@@ -14,8 +14,21 @@ mod output;
 mod plan;
 mod primitive;
 mod report;
+pub mod env;
+mod failure;
+pub mod fs;
+pub mod json;
+pub mod lock;
+mod output;
+mod plan;
+mod primitive;
+pub mod proc;
+pub mod regex;
 mod shape;
+pub mod sys;
 mod task;
+pub mod text;
+pub mod time;
 pub(crate) mod ui;
 mod workflow;
 pub use workflow::WorkflowRunner;
@@ -47,7 +60,17 @@ pub static NAMESPACES: &[&Namespace] = &[
     &docker::NAMESPACE,
     &plan::NAMESPACE,
     &report::NAMESPACE,
+    &env::NAMESPACE,
+    &fs::NAMESPACE,
+    &json::NAMESPACE,
+    &lock::NAMESPACE,
+    &plan::NAMESPACE,
+    &proc::NAMESPACE,
+    &regex::NAMESPACE,
+    &sys::NAMESPACE,
     &task::NAMESPACE,
+    &text::NAMESPACE,
+    &time::NAMESPACE,
     &ui::NAMESPACE,
     &workflow::NAMESPACE,
 ];
