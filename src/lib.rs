@@ -1,6 +1,8 @@
 //! `tradeops`: a scriptable operations runtime. Typed primitives in Rust, workflows in Rhai.
 //!
-//! Floors, each calling only downwards: [`cli`] - [`script`] - [`api`] - [`gate`] - the domains -
-//! [`run`]. `docs/architecture.md` says why.
+//! Floors, each calling only downwards: `cli` - `script` - [`api`] - [`gate`] - the domains - [`run`].
+//! `docs/architecture.md` says why.
 
+pub mod api;
+pub mod gate;
 pub mod run;

@@ -26,6 +26,24 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, for docs and for reading one back.
+    pub const ALL: [Self; 9] = [
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Refused,
+        Self::NotFound,
+        Self::Invalid,
+        Self::Conflict,
+        Self::Held,
+        Self::Failed,
+        Self::Unknown,
+    ];
+
+    /// The kind that scripts call so.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word that scripts see.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,6 +73,8 @@ pub struct Failure {
     pub status: Option<i64>,
     /// Whether the same call may succeed later.
     pub retryable: bool,
+    /// What a closure threw, to be thrown on unchanged.
+    pub original: Option<Dynamic>,
     /// Set when the branch was stopped inside the primitive: then no script may catch this.
     pub stop: Option<crate::run::Stop>,
 }
@@ -68,6 +88,7 @@ impl Failure {
             hint: None,
             status: None,
             retryable: matches!(kind, Kind::Unreachable | Kind::Timeout | Kind::Held),
+            original: None,
             stop: None,
         }
     }
@@ -106,7 +127,10 @@ impl Failure {
             ("message".into(), self.message.clone().into()),
             ("op".into(), op.to_owned().into()),
             ("target".into(), target.to_owned().into()),
-            ("status".into(), self.status.map_or(Dynamic::UNIT, Dynamic::from)),
+            (
+                "status".into(),
+                self.status.map_or(Dynamic::UNIT, Dynamic::from),
+            ),
             ("hint".into(), text(&self.hint)),
             ("retryable".into(), self.retryable.into()),
         ])
@@ -114,7 +138,11 @@ impl Failure {
 
     /// The thrown error, at the call's place.
     pub(crate) fn throw(&self, op: &str, target: &str, at: Position) -> Box<EvalAltResult> {
-        EvalAltResult::ErrorRuntime(self.to_map(op, target).into(), at).into()
+        let value = match &self.original {
+            Some(value) => value.clone(),
+            None => self.to_map(op, target).into(),
+        };
+        EvalAltResult::ErrorRuntime(value, at).into()
     }
 }
 

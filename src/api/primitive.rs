@@ -12,6 +12,12 @@ use crate::gate::{Access, Blast};
 /// What a primitive gives back.
 pub type Answer = Result<Dynamic, Failure>;
 
+/// Reasons to refuse a call.
+pub type Vet = fn(&Call<'_>) -> Result<(), String>;
+
+/// What a change would hit.
+pub type Preview = fn(&Call<'_>) -> Result<Blast, Failure>;
+
 /// A set of primitives that scripts reach as `name::primitive(...)`.
 #[derive(Debug)]
 pub struct Namespace {
@@ -54,9 +60,9 @@ pub struct Primitive {
     pub target: fn(&Args) -> String,
     /// Reasons to refuse although the capability is there: a host that the header does not name, a
     /// statement that is not a read.
-    pub vet: Option<fn(&Call<'_>) -> Result<(), String>>,
+    pub vet: Option<Vet>,
     /// For a change: what it would hit, as the world is now.
-    pub preview: Option<fn(&Call<'_>) -> Result<Blast, Failure>>,
+    pub preview: Option<Preview>,
     /// Does it.
     pub call: fn(&Call<'_>) -> Answer,
 }
@@ -103,7 +109,9 @@ impl Primitive {
 
 impl std::fmt::Debug for Primitive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Primitive").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Primitive")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -122,13 +130,23 @@ pub struct Param {
 
 /// A required parameter.
 pub const fn param(name: &'static str, ty: Ty, doc: &'static str) -> Param {
-    Param { name, ty, default: None, doc }
+    Param {
+        name,
+        ty,
+        default: None,
+        doc,
+    }
 }
 
 /// An option, or a parameter that may be left out. `default` is written as in a script: `"10s"` is
 /// `"\"10s\""`, and `"()"` is none.
 pub const fn option(name: &'static str, ty: Ty, default: &'static str, doc: &'static str) -> Param {
-    Param { name, ty, default: Some(default), doc }
+    Param {
+        name,
+        ty,
+        default: Some(default),
+        doc,
+    }
 }
 
 /// The types that primitives take and give.
@@ -249,10 +267,13 @@ impl Ty {
                 .read_lock::<ImmutableString>()
                 .and_then(|text| Time::parse(&text))
                 .map_or_else(|| value.clone(), Dynamic::from),
-            Self::Float => value.as_int().map_or_else(|_| value.clone(), |i| {
-                #[expect(clippy::cast_precision_loss, reason = "a script asked for a float")]
-                Dynamic::from(i as f64)
-            }),
+            Self::Float => value.as_int().map_or_else(
+                |_| value.clone(),
+                |i| {
+                    #[expect(clippy::cast_precision_loss, reason = "a script asked for a float")]
+                    Dynamic::from(i as f64)
+                },
+            ),
             _ => value,
         }
     }
@@ -282,22 +303,31 @@ impl Ty {
                 }
                 None => return wanted(),
             },
-            Self::Int => value.as_int().map_or_else(|_| wanted(), |i| Ok(Arg::Int(i)))?,
+            Self::Int => value
+                .as_int()
+                .map_or_else(|_| wanted(), |i| Ok(Arg::Int(i)))?,
             Self::Float => {
                 if let Ok(number) = value.as_float() {
                     Arg::Float(number)
                 } else if let Ok(number) = value.as_int() {
-                    #[expect(clippy::cast_precision_loss, reason = "documented: a whole number is taken too")]
+                    #[expect(
+                        clippy::cast_precision_loss,
+                        reason = "documented: a whole number is taken too"
+                    )]
                     Arg::Float(number as f64)
                 } else {
                     return wanted();
                 }
             }
-            Self::Bool => value.as_bool().map_or_else(|_| wanted(), |b| Ok(Arg::Bool(b)))?,
+            Self::Bool => value
+                .as_bool()
+                .map_or_else(|_| wanted(), |b| Ok(Arg::Bool(b)))?,
             Self::Duration => {
                 if let Some(text) = text {
                     Arg::Duration(super::units::duration(&text)?)
-                } else if let Some(seconds) = value.as_int().ok().and_then(|s| u64::try_from(s).ok()) {
+                } else if let Some(seconds) =
+                    value.as_int().ok().and_then(|s| u64::try_from(s).ok())
+                {
                     Arg::Duration(Duration::from_secs(seconds))
                 } else {
                     return Err("wants a duration such as \"250ms\" or \"5m\"".into());
@@ -306,7 +336,8 @@ impl Ty {
             Self::Size => {
                 if let Some(text) = text {
                     Arg::Size(super::units::size(&text)?)
-                } else if let Some(bytes) = value.as_int().ok().and_then(|s| u64::try_from(s).ok()) {
+                } else if let Some(bytes) = value.as_int().ok().and_then(|s| u64::try_from(s).ok())
+                {
                     Arg::Size(bytes)
                 } else {
                     return Err("wants a size such as \"64MiB\"".into());
@@ -490,7 +521,9 @@ impl Args {
     /// A map of texts (numbers and booleans are written out); empty when left out.
     pub fn str_map(&self, name: &str) -> Vec<(String, String)> {
         self.map(name).map_or_else(Vec::new, |map| {
-            map.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
+            map.iter()
+                .map(|(k, v)| (k.to_string(), v.to_string()))
+                .collect()
         })
     }
 

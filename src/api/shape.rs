@@ -186,7 +186,10 @@ pub fn show(value: &Dynamic) -> String {
         return format!("[{}]", items.join(", "));
     }
     if let Some(map) = value.read_lock::<Map>() {
-        let items: Vec<_> = map.iter().map(|(k, v)| format!("{k}: {}", show(v))).collect();
+        let items: Vec<_> = map
+            .iter()
+            .map(|(k, v)| format!("{k}: {}", show(v)))
+            .collect();
         return format!("#{{ {} }}", items.join(", "));
     }
     if value.is_unit() {
@@ -226,7 +229,11 @@ pub struct Handle {
 
 impl Handle {
     /// A handle on `value`, that prints as `name(text)`.
-    pub fn new<T: Any + Send + Sync>(name: &'static str, text: impl Into<String>, value: T) -> Dynamic {
+    pub fn of<T: Any + Send + Sync>(
+        name: &'static str,
+        text: impl Into<String>,
+        value: T,
+    ) -> Dynamic {
         Dynamic::from(Self {
             name,
             text: text.into().into(),

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 /// `250ms`, `5s`, `1h30m`, `7d`. `Err` says what was wanted.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text.trim())
-        .map_err(|_| format!("is {text:?}, which is no duration: write it as \"250ms\", \"5m\" or \"7d\""))
+    humantime::parse_duration(text.trim()).map_err(|_| {
+        format!("is {text:?}, which is no duration: write it as \"250ms\", \"5m\" or \"7d\"")
+    })
 }
 
 /// A duration as `duration` reads it, rounded to what matters: `1.2s`, `340ms`, `5m 3s`.

@@ -119,7 +119,10 @@ impl Cancel {
     }
 
     fn children(&self) -> MutexGuard<'_, Vec<Weak<Node>>> {
-        self.0.children.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .children
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops this branch and all below it. The first reason stays.
@@ -190,7 +193,11 @@ mod tests {
         assert_eq!(root.stopped(), None);
         root.stop(Stop::Interrupted);
         assert_eq!(right.stopped(), Some(Stop::Interrupted));
-        assert_eq!(left.stopped(), Some(Stop::Cancelled), "the first reason stays");
+        assert_eq!(
+            left.stopped(),
+            Some(Stop::Cancelled),
+            "the first reason stays"
+        );
     }
 
     #[test]
@@ -204,7 +211,11 @@ mod tests {
     fn the_earliest_limit_wins() {
         let outer = Cancel::root().child_within(Duration::from_millis(20));
         let inner = outer.child_within(Duration::from_secs(60));
-        assert!(inner.remaining().is_some_and(|r| r <= Duration::from_millis(20)));
+        assert!(
+            inner
+                .remaining()
+                .is_some_and(|r| r <= Duration::from_millis(20))
+        );
         while inner.stopped().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }

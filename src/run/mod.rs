@@ -13,8 +13,8 @@ mod wait;
 
 pub use cancel::{Cancel, Stop};
 pub use clock::{Clock, SystemClock};
-pub use wait::handle;
 pub use effects::{Effect, EffectSink, NoEffects, NoProgress, Progress};
+pub use wait::handle;
 
 use std::fmt;
 use std::sync::Arc;
@@ -62,6 +62,14 @@ impl Cx {
     pub fn with_cancel(&self, cancel: Cancel) -> Self {
         Self {
             cancel,
+            ..self.clone()
+        }
+    }
+
+    /// The same context, telling another sink what it changes.
+    pub fn with_effects(&self, effects: Arc<dyn EffectSink>) -> Self {
+        Self {
+            effects,
             ..self.clone()
         }
     }

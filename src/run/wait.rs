@@ -58,7 +58,11 @@ impl Cx {
     }
 
     /// Calls `look` every `interval` until it has an answer, or until stopped.
-    pub fn poll<T>(&self, interval: Duration, mut look: impl FnMut() -> Option<T>) -> Result<T, Stop> {
+    pub fn poll<T>(
+        &self,
+        interval: Duration,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Result<T, Stop> {
         loop {
             self.check()?;
             if let Some(found) = look() {

@@ -1,0 +1,373 @@
+//! The one wrapper around every primitive.
+//!
+//! It decodes and checks the arguments, finds the call's place, takes the op through the gate, and maps
+//! the answer. No primitive does any of this itself, so none can forget it.
+
+use std::any::TypeId;
+use std::collections::HashSet;
+use std::sync::RwLock;
+
+use rhai::{
+    Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext, Position,
+    RhaiFunc, Shared,
+};
+
+use super::{
+    Answer, Arg, Args, Branch, Call, Failure, Kind, NAMESPACES, Namespace, Param, Primitive, Ty,
+    plain, with_branch,
+};
+use crate::gate::{Blast, Doom, DoomKind, Op, Outcome, Pass, Site};
+
+/// Every call site of the files that were checked: file, line, column, callee.
+///
+/// A closure called from another module reports the right line but that module's file; the table tells
+/// which file really has a call of that name at that place.
+#[derive(Debug, Default)]
+pub struct SiteTable(RwLock<HashSet<(String, usize, usize, String)>>);
+
+impl SiteTable {
+    /// Adds a call.
+    pub fn add(&self, file: &str, line: usize, column: usize, callee: String) {
+        if let Ok(mut sites) = self.0.write() {
+            sites.insert((file.to_owned(), line, column, callee));
+        }
+    }
+
+    /// The place of a call: the reported file if it has such a call there, else the file that has.
+    pub fn place(&self, reported: Option<&str>, at: Position, callee: &str) -> Site {
+        let (line, column) = (at.line().unwrap_or(0), at.position().unwrap_or(0));
+        let reported = reported.unwrap_or_default().to_owned();
+        let key = (reported, line, column, callee.to_owned());
+        let site = |file: String| Site { file, line, column };
+        if let Ok(sites) = self.0.read()
+            && !sites.contains(&key)
+            && let Some((file, ..)) = sites
+                .iter()
+                .find(|(_, l, c, name)| *l == line && *c == column && name == callee)
+        {
+            return site(file.clone());
+        }
+        site(key.0)
+    }
+}
+
+/// Puts every namespace into `engine`.
+pub fn register(engine: &mut Engine) {
+    for namespace in NAMESPACES {
+        engine.register_static_module(namespace.name, module(namespace));
+    }
+}
+
+fn module(namespace: &'static Namespace) -> Shared<Module> {
+    let mut module = Module::new();
+    for primitive in namespace.primitives {
+        let (least, most) = primitive.arity();
+        for count in least..=most {
+            let arity = vec![TypeId::of::<Dynamic>(); count];
+            FuncRegistration::new(primitive.name)
+                .with_volatility(true)
+                .set_into_module_raw(
+                    &mut module,
+                    arity,
+                    RhaiFunc::Pure {
+                        func: Shared::new(
+                            move |native: Option<NativeCallContext<'_>>,
+                                  args: &mut [&mut Dynamic]| {
+                                match native {
+                                    Some(native) => dispatch(namespace, primitive, &native, args),
+                                    None => unreachable!("`has_context` is set"),
+                                }
+                            },
+                        ),
+                        has_context: true,
+                        is_pure: true,
+                        is_volatile: true,
+                    },
+                );
+        }
+    }
+    module.build_index();
+    module.into()
+}
+
+fn dispatch(
+    namespace: &'static Namespace,
+    primitive: &'static Primitive,
+    native: &NativeCallContext<'_>,
+    args: &mut [&mut Dynamic],
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let at = native.call_position();
+    let name = format!("{}::{}", namespace.name, primitive.name);
+    let Some(branch) = with_branch(Branch::clone) else {
+        return Err(Failure::new(Kind::Conflict, "no run is going on").throw(&name, "", at));
+    };
+    if branch.run.doom().is_some() || branch.cx.cancel().stopped().is_some() {
+        return Err(terminated(at));
+    }
+    let args = decode(primitive, args).map_err(|failure| failure.throw(&name, "", at))?;
+    let run = branch.run.clone();
+    let site = run
+        .resources()
+        .get_or(SiteTable::default)
+        .place(native.call_source(), at, &name);
+    let call = Call {
+        args,
+        branch,
+        native,
+        site,
+    };
+
+    let access = primitive
+        .access_of
+        .map_or(primitive.access, |of| of(&call.args));
+    if !access.gated() {
+        return (primitive.call)(&call).or_else(|failure| raise(&call, &failure, &name, "", at));
+    }
+    let op = Op {
+        namespace: namespace.name,
+        verb: primitive.name,
+        access,
+        capability: primitive
+            .capability
+            .map_or_else(|| format!("{}.{access}", namespace.name), str::to_owned),
+        target: (primitive.target)(&call.args),
+        args: describe(&call.args),
+        site: call.site.clone(),
+    };
+    let passed = run.pass(
+        call.cx(),
+        &op,
+        || primitive.vet.map_or(Ok(()), |vet| vet(&call)),
+        || {
+            primitive
+                .preview
+                .map_or_else(|| Ok(Blast::default()), |preview| preview(&call))
+        },
+        |cx| {
+            if access.acts() {
+                (primitive.call)(&call.within(cx))
+            } else {
+                (primitive.call)(&call)
+            }
+        },
+        outcome,
+    );
+    match passed {
+        Ok(Pass::Done(answer)) => Ok(answer),
+        Ok(Pass::Planned) => Ok(match primitive.returns {
+            Ty::Record(shape) => shape.planned(),
+            _ => unreachable!("a change returns a record; a test over all primitives says so"),
+        }),
+        Ok(Pass::Doomed) => Err(terminated(at)),
+        Err(failure) => raise(&call, &failure, &name, &op.target, at),
+    }
+}
+
+fn outcome(answer: &Answer) -> Outcome {
+    match answer {
+        Ok(_) => Outcome::Done,
+        // Stopped in the middle of it: sent, for all we know, and no answer.
+        Err(failure) if failure.kind == Kind::Unknown || failure.stop.is_some() => {
+            Outcome::Unknown(failure.message.clone())
+        }
+        Err(failure) => Outcome::Failed(failure.message.clone()),
+    }
+}
+
+/// Throws a failure; a stop of this branch cannot be caught.
+fn raise(
+    call: &Call<'_>,
+    failure: &Failure,
+    name: &str,
+    target: &str,
+    at: Position,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    if let Some(stop) = failure.stop {
+        // The root's stop ends the run; a branch's own limit ends the branch, and whoever made the
+        // branch turns that into an error.
+        if call.run().cx().cancel().stopped().is_some() {
+            call.run().set_doom(Doom {
+                kind: DoomKind::Stopped(stop),
+                message: stop.to_string(),
+                hint: None,
+                op: Some(name.to_owned()),
+                site: Some(call.site.clone()),
+            });
+        }
+        return Err(terminated(at));
+    }
+    Err(failure.throw(name, target, at))
+}
+
+/// The error that no `catch` gets.
+pub(super) fn terminated(at: Position) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(Dynamic::UNIT, at).into()
+}
+
+/// The arguments as they go into an op: plain, closures and handles by their name.
+fn describe(args: &Args) -> serde_json::Value {
+    args.values
+        .iter()
+        .filter(|(_, arg)| !matches!(arg, Arg::Absent))
+        .map(|(name, arg)| {
+            let value = match arg {
+                Arg::Closure(_) => serde_json::Value::from("(closure)"),
+                Arg::Blob(blob) => format!("({} bytes)", blob.len()).into(),
+                _ => to_json(&args.any(name)),
+            };
+            ((*name).to_owned(), value)
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// A value as JSON: records become objects, times text; what JSON cannot say becomes text.
+pub(crate) fn to_json(value: &Dynamic) -> serde_json::Value {
+    let value = plain(value);
+    rhai::serde::from_dynamic(&value).unwrap_or_else(|_| value.to_string().into())
+}
+
+/// Checks and decodes the arguments of a call, and puts the defaults in.
+fn decode(primitive: &'static Primitive, given: &mut [&mut Dynamic]) -> Result<Args, Failure> {
+    let mut values = Vec::with_capacity(primitive.params.len() + primitive.options.len());
+    let (positional, last) = given.split_at(given.len().min(primitive.params.len()));
+    let mut positional = positional.iter().map(|v| v.flatten_clone());
+    let mut options = last.first().map(|v| v.flatten_clone());
+    let optional_params = primitive.params.iter().any(|p| p.default.is_some());
+    // With parameters that may be left out, a map in the place of the first one left out is the options.
+    let mut pending: Vec<Dynamic> = positional.by_ref().collect();
+    if optional_params
+        && options.is_none()
+        && !primitive.options.is_empty()
+        && pending.len() > primitive.arity().0
+        && pending.last().is_some_and(Dynamic::is_map)
+        && !matches!(
+            primitive.params[pending.len() - 1].ty,
+            Ty::Map | Ty::Any | Ty::Opt(Ty::Map)
+        )
+    {
+        options = pending.pop();
+    }
+    let mut pending = pending.into_iter();
+    for param in primitive.params {
+        let arg = match (pending.next(), param.default) {
+            (Some(value), _) => param.ty.decode(&value).map_err(|wrong| {
+                Failure::invalid(format!(
+                    "`{}` {wrong}, and is {}",
+                    param.name,
+                    kind_of(&value)
+                ))
+            })?,
+            (None, Some(default)) => default_arg(param, default),
+            (None, None) => unreachable!("the engine calls with at least the required arguments"),
+        };
+        values.push((param.name, arg));
+    }
+    let mut options = match options {
+        None => Map::new(),
+        Some(value) => value.clone().try_cast::<Map>().ok_or_else(|| {
+            Failure::invalid(format!(
+                "the options must be a map such as `#{{ ... }}`, not {}",
+                kind_of(&value)
+            ))
+        })?,
+    };
+    for option in primitive.options {
+        let arg = match (options.remove(option.name), option.default) {
+            (Some(value), _) => option.ty.decode(&value).map_err(|wrong| {
+                Failure::invalid(format!(
+                    "option `{}` {wrong}, and is {}",
+                    option.name,
+                    kind_of(&value)
+                ))
+            })?,
+            (None, Some(default)) => default_arg(option, default),
+            (None, None) => {
+                return Err(Failure::invalid(format!(
+                    "option `{}` is required",
+                    option.name
+                )));
+            }
+        };
+        values.push((option.name, arg));
+    }
+    if let Some(unknown) = options.keys().next() {
+        let names = primitive.options.iter().map(|o| o.name);
+        let failure = Failure::invalid(format!("there is no option `{unknown}`"));
+        return Err(match closest(unknown, names.clone()) {
+            Some(name) => failure.hint(format!("did you mean `{name}`?")),
+            None => failure.hint(format!(
+                "the options are {}",
+                names.collect::<Vec<_>>().join(", ")
+            )),
+        });
+    }
+    Ok(Args { values })
+}
+
+fn default_arg(param: &Param, default: &str) -> Arg {
+    if default == "()" {
+        return Arg::Absent;
+    }
+    let value: Dynamic = match default {
+        "true" => true.into(),
+        "false" => false.into(),
+        "[]" => rhai::Array::new().into(),
+        "#{}" => Map::new().into(),
+        text => {
+            if let Some(text) = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
+                text.to_owned().into()
+            } else if let Ok(number) = text.parse::<i64>() {
+                number.into()
+            } else {
+                text.parse::<f64>().map_or(Dynamic::UNIT, Dynamic::from)
+            }
+        }
+    };
+    match param.ty.decode(&value) {
+        Ok(arg) => arg,
+        Err(wrong) => unreachable!(
+            "the default of `{}` {wrong}; a test decodes all of them",
+            param.name
+        ),
+    }
+}
+
+/// What a value is, for error texts: never the value itself, which may be a secret.
+fn kind_of(value: &Dynamic) -> String {
+    if value.is_unit() {
+        return "`()`".into();
+    }
+    if let Some(record) = value.read_lock::<super::Record>() {
+        return format!("a `{}`", record.shape().name);
+    }
+    if let Some(handle) = value.read_lock::<super::Handle>() {
+        return format!("a `{}`", handle.name);
+    }
+    if value.is_fnptr() {
+        return "a closure".into();
+    }
+    match value.type_name() {
+        "string" => "a string".into(),
+        "i64" => "an int".into(),
+        "f64" => "a float".into(),
+        "bool" => "a bool".into(),
+        "map" => "a map".into(),
+        "array" => "an array".into(),
+        other => other.rsplit("::").next().unwrap_or(other).into(),
+    }
+}
+
+/// The nearest of `names`, when one is near enough to have been meant.
+pub(crate) fn closest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = if wrong.len() <= 3 {
+        1
+    } else {
+        2.max(wrong.len() / 3)
+    };
+    names
+        .map(|name| (strsim::osa_distance(wrong, name), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}

@@ -1,0 +1,208 @@
+//! The plan: what a run would change, as data; and the allowance that applying one gives.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::{Access, Op, Site};
+
+/// What a change would hit, as the world is now.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Blast {
+    /// One line for people: `running container, up 3 days`.
+    pub summary: String,
+    /// Rows, bytes, oldest, newest and whatever else is known.
+    pub facts: Map<String, Value>,
+    /// What must still be so when the plan is applied: id, state, counts. Hashed into the fingerprint.
+    pub identity: String,
+}
+
+/// One planned change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// `docker::stop`.
+    pub op: String,
+    /// What it does to the world.
+    pub access: Access,
+    /// `docker/trading-redis`.
+    pub target: String,
+    /// The arguments, redacted.
+    pub args: Value,
+    /// A digest of the arguments as they were, salted with the plan's own salt.
+    pub args_digest: String,
+    /// Where the script calls it.
+    pub site: Site,
+    /// What it would hit.
+    pub blast: Blast,
+}
+
+/// A plan file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of this form.
+    pub schema: u32,
+    /// The workflow's name.
+    pub workflow: String,
+    /// Where the script was.
+    pub script: String,
+    /// Digest of the script and all that it imports.
+    pub script_hash: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// Whether the whole run could be foreseen.
+    pub complete: bool,
+    /// Where and why not.
+    pub incomplete: Option<String>,
+    /// Salt of the digests.
+    pub salt: String,
+    /// The changes, in order.
+    pub steps: Vec<Step>,
+    /// Digest over the steps and what each would hit.
+    pub fingerprint: String,
+}
+
+/// A plan that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// No such file, or not readable.
+    #[error("cannot read the plan `{}`: {source}", path.display())]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// Not a plan.
+    #[error("`{}` is no plan file: {source}", path.display())]
+    NotAPlan {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    /// Another form.
+    #[error("the plan has schema {found}, and this version reads {SCHEMA}")]
+    Schema { found: u32 },
+    /// Edited by hand or cut off.
+    #[error("the plan's fingerprint does not fit its steps: it was changed after it was made")]
+    Tampered,
+    /// It says itself that it is not whole.
+    #[error("the plan is incomplete: {0}")]
+    Incomplete(String),
+    /// Too long ago.
+    #[error("the plan is {age} old, and at most {max} is accepted")]
+    TooOld { age: String, max: String },
+}
+
+/// The schema that this version writes and reads.
+pub(super) const SCHEMA: u32 = 1;
+
+impl Plan {
+    /// The digest that ties the steps together.
+    pub fn fingerprint_of(steps: &[Step]) -> String {
+        let mut hash = Sha256::new();
+        for step in steps {
+            for part in [
+                &step.op,
+                &step.target,
+                &step.args_digest,
+                &step.blast.identity,
+            ] {
+                hash.update(part.as_bytes());
+                hash.update([0]);
+            }
+        }
+        hex(&hash.finalize())
+    }
+
+    /// Reads a plan and checks that it is one, is whole and was not changed.
+    pub fn read(path: &Path) -> Result<Self, PlanError> {
+        let text = std::fs::read_to_string(path).map_err(|source| PlanError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let plan: Self = serde_json::from_str(&text).map_err(|source| PlanError::NotAPlan {
+            path: path.to_owned(),
+            source,
+        })?;
+        if plan.schema != SCHEMA {
+            return Err(PlanError::Schema { found: plan.schema });
+        }
+        if Self::fingerprint_of(&plan.steps) != plan.fingerprint {
+            return Err(PlanError::Tampered);
+        }
+        if !plan.complete {
+            return Err(PlanError::Incomplete(plan.incomplete.unwrap_or_default()));
+        }
+        Ok(plan)
+    }
+
+    /// What applying this plan allows.
+    pub fn allowance(self) -> Allowance {
+        Allowance {
+            salt: self.salt,
+            open: Mutex::new(self.steps),
+        }
+    }
+}
+
+/// A digest of arguments that says whether they are the same and not what they are.
+pub(super) fn args_digest(salt: &str, args: &Value) -> String {
+    let mut hash = Sha256::new();
+    hash.update(salt.as_bytes());
+    hash.update([0]);
+    hash.update(args.to_string().as_bytes());
+    hex(&hash.finalize())[..16].to_owned()
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The steps of an applied plan that have not happened yet.
+#[derive(Debug)]
+pub struct Allowance {
+    salt: String,
+    open: Mutex<Vec<Step>>,
+}
+
+impl Allowance {
+    /// Takes the step that allows `op`; `Err` says why there is none.
+    pub(super) fn take(&self, op: &Op, blast: &Blast) -> Result<(), String> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = args_digest(&self.salt, &op.args);
+        let name = op.name();
+        let Some(at) = open
+            .iter()
+            .position(|s| s.op == name && s.target == op.target && s.args_digest == digest)
+        else {
+            return Err(format!(
+                "`{name}` on `{}` with these arguments is not in the plan",
+                op.target
+            ));
+        };
+        if open[at].blast.identity != blast.identity {
+            return Err(format!(
+                "`{}` is not as it was when the plan was made: then {}, now {}",
+                op.target, open[at].blast.summary, blast.summary
+            ));
+        }
+        open.remove(at);
+        Ok(())
+    }
+
+    /// Steps that the run did not get to.
+    pub fn left(&self) -> Vec<Step> {
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

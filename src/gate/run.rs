@@ -1,0 +1,413 @@
+//! One run of a script, as the gate sees it: who it is, what it may do, in which mode, and what it has
+//! done so far.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::op::overlap;
+use super::plan::{SCHEMA, args_digest};
+use super::{
+    Audit, Blast, Doom, DoomKind, Grants, Mode, Op, Outcome, Plan, Redactor, Resources, Site, Step,
+};
+use crate::run::{Cx, Effect, EffectSink, Stop};
+
+/// Who and what runs. Stands in every audit line and plan.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The workflow's name: `health`.
+    pub workflow: String,
+    /// The script's file as shown to people.
+    pub script: String,
+    /// Digest of the script and all that it imports.
+    pub script_hash: String,
+    /// Its own arguments.
+    pub arguments: Vec<String>,
+    /// The operator's login name.
+    pub user: String,
+    /// This machine.
+    pub host: String,
+}
+
+/// What a run is made of.
+#[derive(Debug)]
+pub struct RunParts {
+    /// Who and what.
+    pub origin: Origin,
+    /// What it may do.
+    pub grants: Grants,
+    /// How changes are treated.
+    pub mode: Mode,
+    /// Where changes are written down.
+    pub audit: PathBuf,
+    /// The root of its cancellation, and its clock.
+    pub cx: Cx,
+}
+
+/// A run.
+pub struct Run {
+    origin: Origin,
+    grants: Grants,
+    mode: Mode,
+    cx: Cx,
+    began: Instant,
+    audit: Arc<Audit>,
+    redactor: Redactor,
+    resources: Resources,
+    doom: OnceLock<Doom>,
+    used: Mutex<BTreeSet<String>>,
+    planned: Mutex<Planned>,
+    flights: Mutex<Vec<Arc<Flight>>>,
+    ops: AtomicU64,
+    sequence: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Planned {
+    steps: Vec<Step>,
+    dirty: Vec<(String, Site)>,
+    incomplete: Option<String>,
+}
+
+/// A primitive that is being carried out now.
+#[derive(Debug)]
+pub struct Flight {
+    /// `docker::wait`.
+    pub op: String,
+    /// On what.
+    pub target: String,
+    /// Where in the script.
+    pub site: Site,
+    /// Since when.
+    pub began: Instant,
+}
+
+/// What became of an op at the gate.
+#[derive(Debug)]
+pub enum Pass<T> {
+    /// It was carried out.
+    Done(T),
+    /// It was recorded in the plan and not carried out.
+    Planned,
+    /// The run is doomed; nothing more may happen.
+    Doomed,
+}
+
+impl Run {
+    /// A run from its parts.
+    pub fn new(parts: RunParts) -> Self {
+        Self {
+            origin: parts.origin,
+            grants: parts.grants,
+            mode: parts.mode,
+            cx: parts.cx,
+            began: Instant::now(),
+            audit: Arc::new(Audit::at(parts.audit)),
+            redactor: Redactor::new(),
+            resources: Resources::default(),
+            doom: OnceLock::new(),
+            used: Mutex::default(),
+            planned: Mutex::default(),
+            flights: Mutex::default(),
+            ops: AtomicU64::new(0),
+            sequence: AtomicU64::new(0),
+        }
+    }
+
+    /// Who and what.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What it may do.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// How changes are treated.
+    pub fn mode(&self) -> &Mode {
+        &self.mode
+    }
+
+    /// The root context.
+    pub fn cx(&self) -> &Cx {
+        &self.cx
+    }
+
+    /// How long it has been going.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// The one redaction engine.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// What it holds for its primitives.
+    pub fn resources(&self) -> &Resources {
+        &self.resources
+    }
+
+    /// How many gated ops passed.
+    pub fn ops(&self) -> u64 {
+        self.ops.load(Ordering::Relaxed)
+    }
+
+    /// Why it must end, if it must.
+    pub fn doom(&self) -> Option<&Doom> {
+        self.doom.get()
+    }
+
+    /// Ends the run: the first reason stays, and every branch is stopped.
+    pub fn set_doom(&self, doom: Doom) {
+        let stop = match doom.kind {
+            DoomKind::Stopped(stop) => stop,
+            _ => Stop::Cancelled,
+        };
+        let _ = self.doom.set(doom);
+        self.cx.cancel().stop(stop);
+    }
+
+    /// The capabilities that the run has used so far: the smallest header that would have done.
+    pub fn used(&self) -> Vec<String> {
+        lock(&self.used).iter().cloned().collect()
+    }
+
+    /// What is being carried out now, the longest-running first.
+    pub fn flights(&self) -> Vec<Arc<Flight>> {
+        lock(&self.flights).clone()
+    }
+
+    /// Lets `op` pass, or not. `preview` tells what a change would hit; `act` does it; `outcome` reads
+    /// from its answer how it ended.
+    pub fn pass<T, E>(
+        &self,
+        cx: &Cx,
+        op: &Op,
+        vet: impl FnOnce() -> Result<(), String>,
+        preview: impl FnOnce() -> Result<Blast, E>,
+        act: impl FnOnce(&Cx) -> Result<T, E>,
+        outcome: impl FnOnce(&Result<T, E>) -> Outcome,
+    ) -> Result<Pass<T>, E> {
+        if self.stopped(cx) {
+            return Ok(Pass::Doomed);
+        }
+        if let Err(denial) = self.grants.check(op) {
+            self.set_doom(Doom::of(DoomKind::Denied, op, denial.message).hint(denial.hint));
+            return Ok(Pass::Doomed);
+        }
+        if let Err(why) = vet() {
+            self.set_doom(Doom::of(DoomKind::Denied, op, why));
+            return Ok(Pass::Doomed);
+        }
+        lock(&self.used).insert(op.capability.clone());
+        self.ops.fetch_add(1, Ordering::Relaxed);
+        let _flight = self.fly(op);
+
+        if !op.access.acts() {
+            if let Some(site) = self.spoiled_by(&op.target) {
+                self.set_incomplete(
+                    op,
+                    format!(
+                        "`{}` reads `{}`, which the change planned at {site} would have changed",
+                        op.name(),
+                        op.target
+                    ),
+                );
+                return Ok(Pass::Doomed);
+            }
+            return act(cx).map(Pass::Done);
+        }
+
+        match &self.mode {
+            Mode::Plan => {
+                // A preview that reads what an earlier step spoils would tell of a world that will not be.
+                let blast = if let Some(site) = self.spoiled_by(&op.target) {
+                    Blast {
+                        summary: format!("depends on the change planned at {site}"),
+                        ..Blast::default()
+                    }
+                } else {
+                    preview()?
+                };
+                self.plan(op, blast);
+                return Ok(Pass::Planned);
+            }
+            Mode::Apply(allowance) => {
+                let blast = preview()?;
+                if let Err(why) = allowance.take(op, &blast) {
+                    self.set_doom(
+                        Doom::of(DoomKind::Denied, op, why)
+                            .hint("make a new plan with `--plan-out FILE`"),
+                    );
+                    return Ok(Pass::Doomed);
+                }
+            }
+            Mode::Live => {}
+        }
+        self.act(cx, op, act, outcome)
+    }
+
+    fn act<T, E>(
+        &self,
+        cx: &Cx,
+        op: &Op,
+        act: impl FnOnce(&Cx) -> Result<T, E>,
+        outcome: impl FnOnce(&Result<T, E>) -> Outcome,
+    ) -> Result<Pass<T>, E> {
+        let id = self.next_id();
+        let args = self.redactor.json(&op.args);
+        if let Err(error) = self.audit.intent(&id, cx.now(), &self.origin, op, &args) {
+            self.set_doom(
+                Doom::of(DoomKind::Unrecorded, op, error.to_string())
+                    .hint("nothing was changed: a change that cannot be written down is refused"),
+            );
+            return Ok(Pass::Doomed);
+        }
+        let began = Instant::now();
+        let answer = act(&cx.with_effects(Arc::new(AuditedEffects {
+            id: id.clone(),
+            audit: self.audit.clone(),
+            clock: cx.clone(),
+        })));
+        let ended = outcome(&answer);
+        let ended = match ended {
+            Outcome::Failed(text) => Outcome::Failed(self.redactor.text(&text).into_owned()),
+            Outcome::Unknown(text) => Outcome::Unknown(self.redactor.text(&text).into_owned()),
+            Outcome::Done => Outcome::Done,
+        };
+        if let Err(error) = self
+            .audit
+            .outcome(&id, cx.now(), &ended, began.elapsed().as_millis())
+        {
+            // It has happened; what can still be done is to do nothing more.
+            self.set_doom(Doom::of(DoomKind::Unrecorded, op, error.to_string()));
+        }
+        answer.map(Pass::Done)
+    }
+
+    /// Whether the branch or the run was stopped.
+    fn stopped(&self, cx: &Cx) -> bool {
+        self.doom.get().is_some() || cx.cancel().stopped().is_some()
+    }
+
+    fn next_id(&self) -> String {
+        let n = self.sequence.fetch_add(1, Ordering::Relaxed);
+        format!(
+            "{}-{}-{n}",
+            self.cx.now().timestamp_millis(),
+            std::process::id()
+        )
+    }
+
+    fn spoiled_by(&self, target: &str) -> Option<Site> {
+        if !self.mode.is_plan() || target.is_empty() {
+            return None;
+        }
+        lock(&self.planned)
+            .dirty
+            .iter()
+            .find(|(dirty, _)| overlap(dirty, target))
+            .map(|(_, site)| site.clone())
+    }
+
+    /// Whether something planned would change `target`: a wait for it then returns at once.
+    pub fn is_spoiled(&self, target: &str) -> bool {
+        self.spoiled_by(target).is_some()
+    }
+
+    fn plan(&self, op: &Op, blast: Blast) {
+        let mut planned = lock(&self.planned);
+        planned.dirty.push((op.target.clone(), op.site.clone()));
+        planned.steps.push(Step {
+            op: op.name(),
+            access: op.access,
+            target: op.target.clone(),
+            args: self.redactor.json(&op.args),
+            args_digest: args_digest(self.redactor.salt(), &op.args),
+            site: op.site.clone(),
+            blast,
+        });
+    }
+
+    /// Ends a plan that cannot be foreseen further.
+    pub fn set_incomplete(&self, op: &Op, why: String) {
+        let mut planned = lock(&self.planned);
+        if planned.incomplete.is_none() {
+            planned.incomplete = Some(format!("{}: {why}", op.site));
+        }
+        drop(planned);
+        self.set_doom(Doom::of(DoomKind::Incomplete, op, why));
+    }
+
+    /// The plan so far.
+    pub fn plan_so_far(&self) -> Plan {
+        let planned = lock(&self.planned);
+        Plan {
+            schema: SCHEMA,
+            workflow: self.origin.workflow.clone(),
+            script: self.origin.script.clone(),
+            script_hash: self.origin.script_hash.clone(),
+            arguments: self.origin.arguments.clone(),
+            created_at: self.cx.now(),
+            complete: planned.incomplete.is_none(),
+            incomplete: planned.incomplete.clone(),
+            salt: self.redactor.salt().to_owned(),
+            fingerprint: Plan::fingerprint_of(&planned.steps),
+            steps: planned.steps.clone(),
+        }
+    }
+
+    /// Marks `op` as being carried out until the returned guard is dropped.
+    pub fn fly(&self, op: &Op) -> impl Drop + use<'_> {
+        let flight = Arc::new(Flight {
+            op: op.name(),
+            target: op.target.clone(),
+            site: op.site.clone(),
+            began: Instant::now(),
+        });
+        lock(&self.flights).push(flight.clone());
+        Landing { run: self, flight }
+    }
+}
+
+/// Writes what a domain does inside an op under that op's id.
+struct AuditedEffects {
+    id: String,
+    audit: Arc<Audit>,
+    clock: Cx,
+}
+
+impl EffectSink for AuditedEffects {
+    fn effect(&self, effect: Effect) {
+        // The op's own outcome line is what the run insists on; a full disk shows there.
+        let _ = self.audit.effect(&self.id, self.clock.now(), &effect);
+    }
+}
+
+struct Landing<'a> {
+    run: &'a Run,
+    flight: Arc<Flight>,
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        lock(&self.run.flights).retain(|f| !Arc::ptr_eq(f, &self.flight));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
