@@ -5,4 +5,6 @@
 
 pub mod api;
 pub mod gate;
+pub mod http;
+pub mod net;
 pub mod run;

@@ -15,6 +15,17 @@ use url::{Host, Url};
 /// Last path segments behind which QuestDB runs SQL or imports, on whatever host.
 const QUESTDB_ROUTES: [&str; 3] = ["exec", "exp", "imp"];
 
+/// Headers by which a GET becomes another method or another path.
+const TURNING_HEADERS: [&str; 7] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-method",
+    "x-original-url",
+    "x-rewrite-url",
+    "upgrade",
+];
+
 /// Decides which URLs a read may ask.
 #[derive(Debug, Clone, Default)]
 pub struct HttpPolicy {
@@ -91,7 +102,9 @@ impl HttpPolicy {
         {
             return Err(format!("port {port} of `{host}` belongs to a namespace of its own"));
         }
-        let path = plain_path(url.path());
+        let Some(path) = plain_path(url.path()).map(|path| path.to_lowercase()) else {
+            return Err("its path is encoded too many times over to tell what it asks for".into());
+        };
         let last = path.rsplit('/').next().unwrap_or_default();
         if QUESTDB_ROUTES.contains(&last) {
             return Err(format!(
@@ -104,6 +117,18 @@ impl HttpPolicy {
             return Err(format!(
                 "`{}` is on the list of routes that do more than answer",
                 route.path
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a GET or HEAD may carry a header of this name: some make servers do something else than
+    /// what the request line says.
+    pub fn allows_header(&self, name: &str) -> Result<(), String> {
+        let lower = name.trim().to_ascii_lowercase().replace('_', "-");
+        if TURNING_HEADERS.contains(&lower.as_str()) {
+            return Err(format!(
+                "header `{lower}` makes some servers do something else than what was asked for"
             ));
         }
         Ok(())
@@ -160,7 +185,9 @@ impl Route {
         let (place, path) = trimmed.split_at(slash);
         Ok(Self {
             place: (!place.is_empty()).then(|| Place::read(place)).transpose()?,
-            path: plain_path(path),
+            path: plain_path(path)
+                .ok_or_else(|| format!("`{text}` is encoded too many times over"))?
+                .to_lowercase(),
         })
     }
 
@@ -193,19 +220,33 @@ fn is_unspecified(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified())
 }
 
-/// A path as the most lenient server would read it: decoded, lower case, `\` as `/`, without `;params`,
-/// empty and `.` segments, `..` applied. Starts with `/` and does not end with one.
-fn plain_path(path: &str) -> String {
+/// A URL as an op's target: `http/host:port/path`, without what may be secret. The path is decoded, so
+/// that no other spelling of it escapes a scope.
+pub fn http_target(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let port = url.port_or_known_default().unwrap_or_default();
+    let path = plain_path(url.path()).unwrap_or_else(|| url.path().to_owned());
+    format!("http/{host}:{port}{}", path.trim_end_matches('/'))
+}
+
+/// A path as the most lenient server would read it: decoded, `\` as `/`, without `;params`,
+/// empty and `.` segments, `..` applied. Starts with `/` and does not end with one. `None` when it is
+/// still encoded after more passes than any chain of proxies makes.
+fn plain_path(path: &str) -> Option<String> {
     let mut text = path.to_owned();
-    // Each proxy on the way may decode once more. Every pass that changes something makes it shorter.
+    let mut passes = 0;
     loop {
         let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
         if decoded == text {
             break;
         }
+        passes += 1;
+        if passes > 8 {
+            return None;
+        }
         text = decoded;
     }
-    let text = text.replace('\\', "/").to_lowercase();
+    let text = text.replace('\\', "/");
     let mut segments: Vec<&str> = Vec::new();
     for segment in text.split('/') {
         // What was encoded as `?`, `#` or a control character ends the name for whoever decodes late.
@@ -220,7 +261,7 @@ fn plain_path(path: &str) -> String {
             name => segments.push(name),
         }
     }
-    format!("/{}", segments.join("/"))
+    Some(format!("/{}", segments.join("/")))
 }
 
 /// `*` stands for any bytes. Linear in practice: only the last star is ever taken back.
@@ -319,6 +360,7 @@ mod tests {
             "exec/.", "exec/x/..", "%65xec", "%65%78%65%63", "%2565xec", "%252565xec", "exec;a=b", "exec;",
             "exec;a/", "exec%3Bx", "exec%2F", "exec%3Fquery=x", "exec%23", "exec%00", "exec%20", "exec%09",
             "x%2Fexec", "x%5Cexec", "x\\exec", "a/b/c/exec", "context/path/Exp", "imp", "IMP/", "exec%0d%0a",
+            &format!("%{}65xec", "25".repeat(5000)),
         ] {
             let url = format!("http://localhost:8080/{path}");
             assert!(!allowed(&url), "{url}");
@@ -392,6 +434,27 @@ mod tests {
         assert!(why.contains("questdb::query"), "{why}");
         let why = policy().allows_read(&Url::parse("http://evil.test/").unwrap()).unwrap_err();
         assert!(why.contains("`evil.test`"), "{why}");
+    }
+
+    #[test]
+    fn headers_that_turn_a_read_into_something_else() {
+        let policy = HttpPolicy::default();
+        for name in ["X-HTTP-Method-Override", " x_http_method ", "X-Original-URL"] {
+            assert!(policy.allows_header(name).is_err(), "{name}");
+        }
+        assert!(policy.allows_header("Accept").is_ok());
+    }
+
+    #[test]
+    fn targets() {
+        for (url, want) in [
+            ("http://X.test/", "http/x.test:80"),
+            ("https://u:p@x.test./a/B?q=1#f", "http/x.test:443/a/B"),
+            ("http://x.test:8080/%61dmin//x/", "http/x.test:8080/admin/x"),
+            ("http://[::1]:9/", "http/[::1]:9"),
+        ] {
+            assert_eq!(http_target(&Url::parse(url).unwrap()), want);
+        }
     }
 
     #[test]

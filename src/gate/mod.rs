@@ -7,6 +7,7 @@
 mod audit;
 mod capability;
 mod doom;
+mod http_policy;
 mod mode;
 mod op;
 mod plan;
@@ -17,6 +18,7 @@ mod run;
 pub use audit::{Audit, AuditError, Outcome};
 pub use capability::{Capability, CapabilityError, Denial, Grants, Profile};
 pub use doom::{Doom, DoomKind};
+pub use http_policy::{HttpPolicy, http_target};
 pub use mode::Mode;
 pub use op::{Access, Op, Site};
 pub use plan::{Allowance, Blast, Plan, PlanError, Step};

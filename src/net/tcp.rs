@@ -91,7 +91,7 @@ pub fn wait(cx: &Cx, host: &str, port: u16, timeout: Duration, interval: Duratio
                 limit: timeout,
             });
         }
-        cx.sleep(interval)?;
+        cx.sleep(interval.min(Duration::from_secs(3_600)))?;
     }
 }
 
