@@ -6,9 +6,12 @@
 mod branch;
 mod call;
 mod dispatch;
+pub mod dns;
 mod failure;
+pub mod http;
 mod primitive;
 mod shape;
+pub mod tcp;
 pub mod units;
 
 pub use branch::{Branch, enter, with_branch};
@@ -21,4 +24,4 @@ pub use primitive::{
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
 /// Every namespace, in alphabetical order.
-pub static NAMESPACES: &[&Namespace] = &[];
+pub static NAMESPACES: &[&Namespace] = &[&dns::NAMESPACE, &http::NAMESPACE, &tcp::NAMESPACE];
