@@ -64,26 +64,23 @@ fn module(namespace: &'static Namespace) -> Shared<Module> {
         let (least, most) = primitive.arity();
         for count in least..=most {
             let arity = vec![TypeId::of::<Dynamic>(); count];
-            FuncRegistration::new(primitive.name)
-                .with_volatility(true)
-                .set_into_module_raw(
-                    &mut module,
-                    arity,
-                    RhaiFunc::Pure {
-                        func: Shared::new(
-                            move |native: Option<NativeCallContext<'_>>,
-                                  args: &mut [&mut Dynamic]| {
-                                match native {
-                                    Some(native) => dispatch(namespace, primitive, &native, args),
-                                    None => unreachable!("`has_context` is set"),
-                                }
-                            },
-                        ),
-                        has_context: true,
-                        is_pure: true,
-                        is_volatile: true,
-                    },
-                );
+            FuncRegistration::new(primitive.name).set_into_module_raw(
+                &mut module,
+                arity,
+                RhaiFunc::Pure {
+                    func: Shared::new(
+                        move |native: Option<NativeCallContext<'_>>, args: &mut [&mut Dynamic]| {
+                            match native {
+                                Some(native) => dispatch(namespace, primitive, &native, args),
+                                None => unreachable!("`has_context` is set"),
+                            }
+                        },
+                    ),
+                    has_context: true,
+                    is_pure: true,
+                    is_volatile: true,
+                },
+            );
         }
     }
     module.build_index();

@@ -9,9 +9,8 @@ impl From<Error> for Failure {
         match error {
             Error::Stopped(stop) => stop.into(),
             Error::Invalid(_) => Self::invalid(message),
-            Error::NoSuchName { .. } => {
-                Self::new(Kind::NotFound, message).hint("is the name spelt as the resolver knows it?")
-            }
+            Error::NoSuchName { .. } => Self::new(Kind::NotFound, message)
+                .hint("is the name spelt as the resolver knows it?"),
             Error::Resolver { .. } => Self::new(Kind::Unreachable, message),
             Error::Timeout { .. } => Self::new(Kind::Timeout, message),
         }
@@ -41,7 +40,12 @@ pub static NAMESPACE: Namespace = Namespace {
     primitives: &[Primitive {
         name: "lookup",
         params: &[param("name", Ty::Str, "the host's name, or an address")],
-        options: &[option("timeout", Ty::Duration, "\"5s\"", "how long to wait at most")],
+        options: &[option(
+            "timeout",
+            Ty::Duration,
+            "\"5s\"",
+            "how long to wait at most",
+        )],
         returns: Ty::Record(&LOOKUP),
         errors: &[Kind::NotFound, Kind::Unreachable, Kind::Timeout],
         doc: "Looks up the addresses of a name.\n\nIt asks the system's resolver, so `/etc/hosts` and search domains hold. \

@@ -86,7 +86,12 @@ db.open"#,
             name: "wait",
             params: &[HOST, PORT],
             options: &[
-                option("timeout", Ty::Duration, "\"30s\"", "how long to wait at most"),
+                option(
+                    "timeout",
+                    Ty::Duration,
+                    "\"30s\"",
+                    "how long to wait at most",
+                ),
                 option(
                     "interval",
                     Ty::Duration,
@@ -98,7 +103,9 @@ db.open"#,
             errors: &[Kind::Timeout],
             doc: "Waits until a port is open.\n\nOne that does not open in time is a `timeout` that tells the last answer. \
                   In plan mode, once a change is planned, it does not wait.",
-            example: r#"try { tcp::wait("127.0.0.1:1", #{ timeout: "300ms" }) } catch (e) { e.kind }"#,
+            example: r#"let open = true;
+try { tcp::wait("127.0.0.1:1", #{ timeout: "300ms" }); } catch (e) { open = false; }
+open"#,
             target,
             call: |call| {
                 let a = call.args();

@@ -39,7 +39,11 @@ fn start(text: &str) -> String {
         _ => text.to_owned(),
     };
     let plain = text.split(['?', '#']).next().unwrap_or_default();
-    let mut short: String = plain.chars().take(100).filter(|c| !c.is_control()).collect();
+    let mut short: String = plain
+        .chars()
+        .take(100)
+        .filter(|c| !c.is_control())
+        .collect();
     if short.len() < plain.len() {
         short.push_str("...");
     }

@@ -31,7 +31,12 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_is_none() {
-        for bytes in [&b""[..], b"\x30", b"-----BEGIN CERTIFICATE-----", &[0xff; 64]] {
+        for bytes in [
+            &b""[..],
+            b"\x30",
+            b"-----BEGIN CERTIFICATE-----",
+            &[0xff; 64],
+        ] {
             assert_eq!(facts(bytes), None);
         }
     }

@@ -41,7 +41,12 @@ struct Kind {
 const MOST: usize = 64;
 
 /// The client for one hop.
-pub(super) fn client(url: &Url, tls: &Tls, kept: bool, instead: Option<&str>) -> Result<Client, Error> {
+pub(super) fn client(
+    url: &Url,
+    tls: &Tls,
+    kept: bool,
+    instead: Option<&str>,
+) -> Result<Client, Error> {
     static CLIENTS: Mutex<Option<HashMap<Kind, Client>>> = Mutex::new(None);
     let direct = address::is_loopback(url) || instead.is_some();
     let secure = url.scheme() == "https" || (!direct && proxy_speaks_tls());
@@ -166,7 +171,10 @@ struct Names {
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let host = self.instead.clone().unwrap_or_else(|| name.as_str().to_owned());
+        let host = self
+            .instead
+            .clone()
+            .unwrap_or_else(|| name.as_str().to_owned());
         Box::pin(async move {
             mark(Reached::Looking);
             let found = dns::resolve(&host).await?;
@@ -214,7 +222,9 @@ where
     fn call(&mut self, to: R) -> Self::Future {
         let connecting = self.0.call(to);
         Box::pin(async move {
-            let limit = LEG.try_with(|leg| leg.connect_limit).unwrap_or(Duration::MAX);
+            let limit = LEG
+                .try_with(|leg| leg.connect_limit)
+                .unwrap_or(Duration::MAX);
             mark(Reached::Connecting);
             let connection = tokio::time::timeout(limit, connecting)
                 .await

@@ -154,9 +154,10 @@ impl Error {
     /// Whether the same request may fare better later, going by the error alone.
     pub(super) fn transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Dropped { .. } | Self::Cut { .. } => {
-                true
-            }
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Dropped { .. }
+            | Self::Cut { .. } => true,
             Self::Unknown(last) | Self::GaveUp { last, .. } => last.transient(),
             _ => false,
         }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue,
-    LOCATION, PROXY_AUTHORIZATION,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, HeaderMap,
+    HeaderValue, LOCATION, PROXY_AUTHORIZATION,
 };
 use reqwest::{Method, StatusCode};
 use tokio::time::Instant as Deadline;
@@ -41,7 +41,9 @@ pub fn request(cx: &Cx, request: &Request) -> Result<Response, Error> {
         };
         let next = cause.map_or(Next::Stop, |cause| {
             let left = cx.cancel().remaining();
-            request.retry.next(cause, idempotent, attempts, left, random())
+            request
+                .retry
+                .next(cause, idempotent, attempts, left, random())
         });
         match next {
             Next::After(wait) => {
@@ -112,13 +114,21 @@ async fn attempt(request: &Prepared) -> Result<Response, Error> {
             why,
         };
         if number >= request.redirects {
-            return Err(stray(format!("redirected more than {} times", request.redirects)));
+            return Err(stray(format!(
+                "redirected more than {} times",
+                request.redirects
+            )));
         }
-        let mut target = url
-            .join(&location)
-            .map_err(|_| stray(format!("answered {status} with a `location` that is no URL")))?;
+        let mut target = url.join(&location).map_err(|_| {
+            stray(format!(
+                "answered {status} with a `location` that is no URL"
+            ))
+        })?;
         if !matches!(target.scheme(), "http" | "https") {
-            return Err(stray(format!("redirects to a `{}:` address", target.scheme())));
+            return Err(stray(format!(
+                "redirects to a `{}:` address",
+                target.scheme()
+            )));
         }
         // Credentials that a server writes into its `location` are not ours to send.
         let _ = credentials(&mut target);
@@ -150,7 +160,10 @@ fn redirect(status: StatusCode, method: &Method, headers: &HeaderMap) -> Option<
         _ => return None,
     };
     let location = headers.get(LOCATION)?;
-    Some((next, String::from_utf8_lossy(location.as_bytes()).into_owned()))
+    Some((
+        next,
+        String::from_utf8_lossy(location.as_bytes()).into_owned(),
+    ))
 }
 
 /// Sends one hop and waits for the response's head.
@@ -282,7 +295,9 @@ async fn read_body(
     };
     // A HEAD tells the length of a body that does not come.
     if *method != Method::HEAD
-        && answer.content_length().is_some_and(|length| length > request.body_limit)
+        && answer
+            .content_length()
+            .is_some_and(|length| length > request.body_limit)
     {
         return Err(too_large());
     }
@@ -340,8 +355,15 @@ mod tests {
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let next = redirect(StatusCode::from_u16(status).unwrap(), &method, &headers);
-            assert_eq!(next.map(|(m, _)| m.to_string()).as_deref(), want, "{status} {method}");
+            assert_eq!(
+                next.map(|(m, _)| m.to_string()).as_deref(),
+                want,
+                "{status} {method}"
+            );
         }
-        assert_eq!(redirect(StatusCode::FOUND, &Method::GET, &HeaderMap::new()), None);
+        assert_eq!(
+            redirect(StatusCode::FOUND, &Method::GET, &HeaderMap::new()),
+            None
+        );
     }
 }

@@ -36,7 +36,9 @@ pub fn json(text: &str) -> Result<Value, JsonError> {
     }
     serde_json::from_str(text).map_err(|error| {
         let full = error.to_string();
-        let why = full.rsplit_once(" at line ").map_or(full.as_str(), |(why, _)| why);
+        let why = full
+            .rsplit_once(" at line ")
+            .map_or(full.as_str(), |(why, _)| why);
         // The parser counts from 0 when it has read nothing of the line.
         let (line, column) = (error.line().max(1), error.column().max(1));
         JsonError {
@@ -58,7 +60,11 @@ fn snippet(text: &str, line: usize, column: usize) -> String {
     let (before, after) = line.split_at(at);
     let from = before.char_indices().rev().nth(19).map_or(0, |(i, _)| i);
     let head = if from > 0 { "..." } else { "" };
-    let tail = if after.chars().count() > 20 { "..." } else { "" };
+    let tail = if after.chars().count() > 20 {
+        "..."
+    } else {
+        ""
+    };
     let after: String = after.chars().take(20).collect();
     let shown: String = format!("{}{after}", &before[from..])
         .chars()
@@ -84,7 +90,19 @@ mod tests {
 
     #[test]
     fn hostile_texts() {
-        for text in ["", " \n", "<html>", "{", "[", "nul", "\"ü", "ü", "{\"a\":\u{0}}", "1 2", "\u{feff}{}"] {
+        for text in [
+            "",
+            " \n",
+            "<html>",
+            "{",
+            "[",
+            "nul",
+            "\"ü",
+            "ü",
+            "{\"a\":\u{0}}",
+            "1 2",
+            "\u{feff}{}",
+        ] {
             let error = json(text).unwrap_err();
             assert!(error.line >= 1 && error.column >= 1, "{text:?}: {error}");
         }

@@ -78,7 +78,10 @@ pub struct Probe {
 pub fn probe(cx: &Cx, request: &Request) -> Result<Probe, Error> {
     let prepared = request.prepare()?;
     if !asks(&prepared.method) {
-        return Err(Error::Invalid(format!("a probe is a GET or a HEAD, not a `{}`", prepared.method)));
+        return Err(Error::Invalid(format!(
+            "a probe is a GET or a HEAD, not a `{}`",
+            prepared.method
+        )));
     }
     let hop = super::Hop {
         method: prepared.method.as_str(),
@@ -178,7 +181,11 @@ impl Knock {
         let began = Instant::now();
         let handshake = tokio_rustls::TlsConnector::from(config).connect(name, stream);
         let answer = timeout_at(self.deadline(), handshake).await;
-        if let Some(facts) = verifier.certificate().as_deref().and_then(certificate::facts) {
+        if let Some(facts) = verifier
+            .certificate()
+            .as_deref()
+            .and_then(certificate::facts)
+        {
             self.probe.certificate_expires = facts.expires;
             self.probe.certificate_issuer = Some(facts.issuer);
         }
@@ -188,7 +195,10 @@ impl Knock {
                 let why = error
                     .get_ref()
                     .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-                    .map_or_else(|| fault::broken_off(&tcp::reason(&error)), fault::tls_reason);
+                    .map_or_else(
+                        || fault::broken_off(&tcp::reason(&error)),
+                        fault::tls_reason,
+                    );
                 return Ok(Err(End {
                     phase: Phase::Tls,
                     kind: "unreachable",
@@ -219,20 +229,21 @@ impl Knock {
         self.probe.dns_ms = Some(ms(self.began.elapsed()));
         let began = Instant::now();
         let left = self.deadline().saturating_duration_since(began);
-        let (stream, address) = tcp::connect(&addresses, port, left.min(self.request.connect_timeout))
-            .await
-            .map_err(|missed| {
-                self.probe.address = Some(missed.address.to_string());
-                End {
-                    phase: Phase::Connect,
-                    kind: if missed.kind == ErrorKind::TimedOut {
-                        "timeout"
-                    } else {
-                        "unreachable"
-                    },
-                    why: missed.why,
-                }
-            })?;
+        let (stream, address) =
+            tcp::connect(&addresses, port, left.min(self.request.connect_timeout))
+                .await
+                .map_err(|missed| {
+                    self.probe.address = Some(missed.address.to_string());
+                    End {
+                        phase: Phase::Connect,
+                        kind: if missed.kind == ErrorKind::TimedOut {
+                            "timeout"
+                        } else {
+                            "unreachable"
+                        },
+                        why: missed.why,
+                    }
+                })?;
         self.probe.connect_ms = Some(ms(began.elapsed()));
         self.probe.address = Some(address.to_string());
         // One small request: nothing to gain from waiting for more to send.
@@ -299,7 +310,10 @@ impl Knock {
                 return Err(End {
                     phase: Phase::Body,
                     kind: "failed",
-                    why: format!("the body is over the limit of {} bytes", self.request.body_limit),
+                    why: format!(
+                        "the body is over the limit of {} bytes",
+                        self.request.body_limit
+                    ),
                 });
             }
             body.extend_from_slice(&data);
@@ -317,8 +331,13 @@ impl Knock {
         headers.entry(HOST).or_insert(host);
         headers
             .entry(USER_AGENT)
-            .or_insert(HeaderValue::from_static(concat!("tradeops/", env!("CARGO_PKG_VERSION"))));
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+            .or_insert(HeaderValue::from_static(concat!(
+                "tradeops/",
+                env!("CARGO_PKG_VERSION")
+            )));
+        headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("*/*"));
         let mut request = hyper::Request::builder()
             .method(self.request.method.clone())
             .uri(path_and_query(url))

@@ -130,7 +130,9 @@ impl Request {
         if let Some(name) = &self.tls.server_name {
             server_name(name)?;
             if name.parse::<std::net::IpAddr>().is_ok() {
-                return Err(Error::Invalid("`server_name` is an address; it must be a name".into()));
+                return Err(Error::Invalid(
+                    "`server_name` is an address; it must be a name".into(),
+                ));
             }
         }
         Ok(Prepared {
@@ -187,7 +189,9 @@ pub(super) fn method(text: &str) -> Result<Method, Error> {
     let method = Method::from_bytes(upper.as_bytes())
         .map_err(|_| Error::Invalid(format!("{text:?} is no HTTP method")))?;
     if matches!(method, Method::CONNECT | Method::TRACE) {
-        return Err(Error::Invalid(format!("`{method}` is no request that can be made here")));
+        return Err(Error::Invalid(format!(
+            "`{method}` is no request that can be made here"
+        )));
     }
     Ok(method)
 }
@@ -199,11 +203,18 @@ pub(super) fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Error> {
         let key = HeaderName::from_bytes(name.trim().as_bytes())
             .map_err(|_| Error::Invalid(format!("{name:?} is no header name")))?;
         let value = HeaderValue::from_str(value.trim()).map_err(|_| {
-            Error::Invalid(format!("the value of header `{key}` holds a control character"))
+            Error::Invalid(format!(
+                "the value of header `{key}` holds a control character"
+            ))
         })?;
         // These decide where a message ends; one that lies would desynchronise the connection.
-        if matches!(key.as_str(), "content-length" | "transfer-encoding" | "connection") {
-            return Err(Error::Invalid(format!("header `{key}` is set by the runtime")));
+        if matches!(
+            key.as_str(),
+            "content-length" | "transfer-encoding" | "connection"
+        ) {
+            return Err(Error::Invalid(format!(
+                "header `{key}` is set by the runtime"
+            )));
         }
         headers.append(key, value);
     }
@@ -231,10 +242,15 @@ pub(super) fn credentials(url: &mut Url) -> Option<Auth> {
 pub(super) fn authorization(auth: &Auth) -> Result<HeaderValue, Error> {
     let text = match auth {
         Auth::Basic(user, _) if user.contains(':') => {
-            return Err(Error::Invalid("a user name for basic auth holds no `:`".into()));
+            return Err(Error::Invalid(
+                "a user name for basic auth holds no `:`".into(),
+            ));
         }
         Auth::Basic(user, password) => {
-            format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+            format!(
+                "Basic {}",
+                BASE64_STANDARD.encode(format!("{user}:{password}"))
+            )
         }
         Auth::Bearer(token) => format!("Bearer {token}"),
     };
@@ -262,7 +278,10 @@ mod tests {
     fn query_is_added_and_encoded() {
         let mut request = Request::new("GET", "http://x.test/?a=1");
         request.query = vec![("q".into(), "x y&z".into())];
-        assert_eq!(request.prepare().unwrap().url.as_str(), "http://x.test/?a=1&q=x+y%26z");
+        assert_eq!(
+            request.prepare().unwrap().url.as_str(),
+            "http://x.test/?a=1&q=x+y%26z"
+        );
     }
 
     #[test]

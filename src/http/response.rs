@@ -117,14 +117,23 @@ mod tests {
         for (content_type, body, want, exact) in [
             ("text/plain", &b"gr\xc3\xbcn"[..], "grün", true),
             ("text/plain; charset=iso-8859-1", b"gr\xfcn", "grün", true),
-            ("text/plain; a=b; Charset=\"UTF-8\"", b"gr\xc3\xbcn", "grün", true),
+            (
+                "text/plain; a=b; Charset=\"UTF-8\"",
+                b"gr\xc3\xbcn",
+                "grün",
+                true,
+            ),
             ("text/plain; charset=martian", b"x", "x", true),
             ("text/plain", b"gr\xfcn", "gr\u{fffd}n", false),
             ("", b"\xef\xbb\xbfx", "x", true),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
-            assert_eq!(text(body, &headers), (want.to_owned(), exact), "{content_type}");
+            assert_eq!(
+                text(body, &headers),
+                (want.to_owned(), exact),
+                "{content_type}"
+            );
         }
     }
 

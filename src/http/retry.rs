@@ -74,7 +74,9 @@ impl Retry {
         }
         let asked = match cause {
             Cause::NoAnswer if !idempotent => return Next::Stop,
-            Cause::Status(429 | 503, None) | Cause::Status(502 | 504, _) if !idempotent => return Next::Stop,
+            Cause::Status(429 | 503, None) | Cause::Status(502 | 504, _) if !idempotent => {
+                return Next::Stop;
+            }
             Cause::NoAnswer => None,
             Cause::Status(_, asked) => asked,
         };
@@ -101,8 +103,13 @@ impl Retry {
 
     /// The wait after the `attempts`-th attempt; `jitter` from 0 to 1.
     fn backoff(&self, attempts: usize, jitter: f64) -> Duration {
-        let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
-        let full = self.backoff.saturating_mul(1 << doublings).min(self.backoff_max);
+        let doublings = u32::try_from(attempts.saturating_sub(1))
+            .unwrap_or(u32::MAX)
+            .min(31);
+        let full = self
+            .backoff
+            .saturating_mul(1 << doublings)
+            .min(self.backoff_max);
         full.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
     }
 }
@@ -143,7 +150,9 @@ mod tests {
 
     #[test]
     fn both_forms_of_retry_after() {
-        let now = DateTime::parse_from_rfc3339("2026-11-24T12:00:00Z").unwrap().to_utc();
+        let now = DateTime::parse_from_rfc3339("2026-11-24T12:00:00Z")
+            .unwrap()
+            .to_utc();
         for (value, want) in [
             ("120", Some(secs(120))),
             (" 0 ", Some(secs(0))),
@@ -191,7 +200,10 @@ mod tests {
             let next = retry(1).next(cause, idempotent, 1, None, 1.0);
             assert_eq!(!stop(next), again, "{cause:?} {idempotent}");
         }
-        assert!(stop(retry(0).next(NoAnswer, true, 1, None, 1.0)), "0 retries is the default");
+        assert!(
+            stop(retry(0).next(NoAnswer, true, 1, None, 1.0)),
+            "0 retries is the default"
+        );
         assert!(stop(retry(2).next(NoAnswer, true, 3, None, 1.0)));
     }
 
@@ -200,11 +212,17 @@ mod tests {
         let r = retry(5);
         let asked = |s| Cause::Status(503, Some(secs(s)));
         assert_eq!(r.next(asked(7), true, 1, None, 1.0), Next::After(secs(7)));
-        assert_eq!(r.next(asked(7), true, 1, Some(secs(8)), 1.0), Next::After(secs(7)));
+        assert_eq!(
+            r.next(asked(7), true, 1, Some(secs(8)), 1.0),
+            Next::After(secs(7))
+        );
         let Next::GiveUp(why) = r.next(asked(7), true, 1, Some(secs(3)), 1.0) else {
             panic!("it must say so")
         };
-        assert!(why.contains("7s") && why.contains("deadline is in 3s"), "{why}");
+        assert!(
+            why.contains("7s") && why.contains("deadline is in 3s"),
+            "{why}"
+        );
         let Next::GiveUp(why) = r.next(asked(3600), true, 1, None, 1.0) else {
             panic!("it must say so")
         };

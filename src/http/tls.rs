@@ -79,7 +79,11 @@ pub(super) fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, Err
         let roots = roots(trust.ca.as_ref().map(|(path, _)| path.as_path()))?;
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
             .build()
-            .map_err(|error| Error::Invalid(format!("the certificate authorities cannot be used: {error}")))?
+            .map_err(|error| {
+                Error::Invalid(format!(
+                    "the certificate authorities cannot be used: {error}"
+                ))
+            })?
     } else {
         Arc::new(Blind)
     };
@@ -115,14 +119,19 @@ fn roots(extra: Option<&Path>) -> Result<RootCertStore, Error> {
     store.add_parsable_certificates(system.certs);
     if let Some(path) = extra {
         let wrong = |why: String| Error::Invalid(format!("`ca`: `{}` {why}", path.display()));
-        let pem = std::fs::read(path)
-            .map_err(|error| wrong(format!("cannot be read: {}", crate::net::tcp::reason(&error))))?;
+        let pem = std::fs::read(path).map_err(|error| {
+            wrong(format!(
+                "cannot be read: {}",
+                crate::net::tcp::reason(&error)
+            ))
+        })?;
         let mut added = 0;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|error| wrong(format!("is no PEM file: {error}")))?;
-            store
-                .add(certificate)
-                .map_err(|error| wrong(format!("holds a certificate that cannot be used: {error}")))?;
+            let certificate =
+                certificate.map_err(|error| wrong(format!("is no PEM file: {error}")))?;
+            store.add(certificate).map_err(|error| {
+                wrong(format!("holds a certificate that cannot be used: {error}"))
+            })?;
             added += 1;
         }
         if added == 0 {
@@ -192,7 +201,9 @@ impl ServerCertVerifier for Blind {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
+        provider()
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -214,7 +225,10 @@ impl Witness {
 
     /// The certificate, DER.
     pub(super) fn certificate(&self) -> Option<Vec<u8>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

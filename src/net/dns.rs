@@ -63,7 +63,11 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
     if name.is_empty() {
         return Err(Error::Invalid("the host's name is empty".into()));
     }
-    if name.len() > 253 || name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '/') {
+    if name.len() > 253
+        || name
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || c == '/')
+    {
         return Err(Error::Invalid(format!("{name:?} is no host name")));
     }
     Ok(())
@@ -124,9 +128,21 @@ mod tests {
         let cx = Cx::detached();
         let limit = Duration::from_secs(5);
         let found = lookup(&cx, "localhost", limit).unwrap();
-        assert!(found.addresses.iter().all(|a| a.parse::<IpAddr>().unwrap().is_loopback()), "{found:?}");
-        assert_eq!(lookup(&cx, "192.0.2.7", limit).unwrap().addresses, ["192.0.2.7"]);
-        assert_eq!(lookup(&cx, "[2001:db8::1]", limit).unwrap().addresses, ["2001:db8::1"]);
+        assert!(
+            found
+                .addresses
+                .iter()
+                .all(|a| a.parse::<IpAddr>().unwrap().is_loopback()),
+            "{found:?}"
+        );
+        assert_eq!(
+            lookup(&cx, "192.0.2.7", limit).unwrap().addresses,
+            ["192.0.2.7"]
+        );
+        assert_eq!(
+            lookup(&cx, "[2001:db8::1]", limit).unwrap().addresses,
+            ["2001:db8::1"]
+        );
     }
 
     #[test]
@@ -134,12 +150,18 @@ mod tests {
         let cx = Cx::detached();
         let limit = Duration::from_secs(10);
         for bad in ["", "  ", "a b", "http://x/"] {
-            assert!(matches!(lookup(&cx, bad, limit), Err(Error::Invalid(_))), "{bad:?}");
+            assert!(
+                matches!(lookup(&cx, bad, limit), Err(Error::Invalid(_))),
+                "{bad:?}"
+            );
         }
         // Without a resolver on the machine this one is unreachable instead; never an empty answer.
         let none = lookup(&cx, "no-such-host.invalid", limit);
         assert!(
-            matches!(none, Err(Error::NoSuchName { .. } | Error::Resolver { .. } | Error::Timeout { .. })),
+            matches!(
+                none,
+                Err(Error::NoSuchName { .. } | Error::Resolver { .. } | Error::Timeout { .. })
+            ),
             "{none:?}"
         );
     }
@@ -148,7 +170,10 @@ mod tests {
     fn the_resolvers_words_are_sorted() {
         let sort = |text: &str| {
             let text = format!("failed to lookup address information: {text}");
-            matches!(unresolved("x", &io::Error::other(text)), Unresolved::NoSuchName { .. })
+            matches!(
+                unresolved("x", &io::Error::other(text)),
+                Unresolved::NoSuchName { .. }
+            )
         };
         assert!(sort("Name or service not known"));
         assert!(sort("No address associated with hostname"));

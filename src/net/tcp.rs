@@ -74,7 +74,13 @@ pub fn probe(cx: &Cx, host: &str, port: u16, timeout: Duration) -> Result<Probe,
 
 /// Knocks every `interval` until the port opens; an [`Error::Timeout`] that tells the last answer when it
 /// does not within `timeout`.
-pub fn wait(cx: &Cx, host: &str, port: u16, timeout: Duration, interval: Duration) -> Result<Probe, Error> {
+pub fn wait(
+    cx: &Cx,
+    host: &str,
+    port: u16,
+    timeout: Duration,
+    interval: Duration,
+) -> Result<Probe, Error> {
     let began = Instant::now();
     loop {
         let left = timeout.saturating_sub(began.elapsed());
@@ -160,7 +166,10 @@ pub(crate) async fn connect(
         let (kind, why) = match tokio::time::timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok((stream, address)),
             Ok(Err(error)) => (error.kind(), reason(&error)),
-            Err(_) => (ErrorKind::TimedOut, format!("no answer within {}", show(share))),
+            Err(_) => (
+                ErrorKind::TimedOut,
+                format!("no answer within {}", show(share)),
+            ),
         };
         missed = Missed {
             kind,
@@ -190,7 +199,9 @@ mod tests {
     fn host_and_port() {
         assert_eq!(host_port("db:5432").unwrap(), ("db".into(), 5432));
         assert_eq!(host_port("[::1]:80").unwrap(), ("::1".into(), 80));
-        for bad in ["db", "db:", ":80", "db:0", "db:70000", "::1:80", "db:x", "a b:1"] {
+        for bad in [
+            "db", "db:", ":80", "db:0", "db:70000", "::1:80", "db:x", "a b:1",
+        ] {
             assert!(host_port(bad).is_err(), "{bad}");
         }
     }
@@ -208,31 +219,50 @@ mod tests {
         assert_eq!((closed.open, closed.state), (false, State::Refused));
         assert!(closed.error.unwrap().contains("connection refused"));
         let nameless = probe(&cx, "no-such-host.invalid", port, SHORT).unwrap();
-        assert!(matches!(nameless.state, State::Unresolved | State::Timeout), "{nameless:?}");
+        assert!(
+            matches!(nameless.state, State::Unresolved | State::Timeout),
+            "{nameless:?}"
+        );
         assert!(probe(&cx, "127.0.0.1", 0, SHORT).is_err());
     }
 
     #[test]
     fn a_full_backlog_is_silence() {
         // Nobody accepts and the queue is full: the kernel drops the next SYN.
-        let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+        let socket = rustix::net::socket(
+            rustix::net::AddressFamily::INET,
+            rustix::net::SocketType::STREAM,
+            None,
+        )
+        .unwrap();
         rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         rustix::net::listen(&socket, 0).unwrap();
         let listener = TcpListener::from(socket);
         let address = listener.local_addr().unwrap();
         let mut held = Vec::new();
         for _ in 0..4 {
-            if let Ok(s) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+            if let Ok(s) =
+                std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100))
+            {
                 held.push(s);
             }
         }
-        let silent = probe(&Cx::detached(), "127.0.0.1", address.port(), Duration::from_millis(150)).unwrap();
+        let silent = probe(
+            &Cx::detached(),
+            "127.0.0.1",
+            address.port(),
+            Duration::from_millis(150),
+        )
+        .unwrap();
         assert_eq!(silent.state, State::Timeout, "{silent:?}");
     }
 
     #[test]
     fn wait_sees_the_port_open_and_says_what_it_saw_last() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let opener = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(80));
             TcpListener::bind(free).unwrap()
@@ -242,7 +272,14 @@ mod tests {
         let open = wait(&cx, "127.0.0.1", free.port(), Duration::from_secs(10), step).unwrap();
         assert!(open.open && open.ms >= 60.0);
         drop(opener.join().unwrap());
-        let error = wait(&cx, "127.0.0.1", free.port(), Duration::from_millis(60), step).unwrap_err();
+        let error = wait(
+            &cx,
+            "127.0.0.1",
+            free.port(),
+            Duration::from_millis(60),
+            step,
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("connection refused"), "{error}");
     }
 }

@@ -37,7 +37,8 @@ impl From<Error> for Failure {
             Error::Redirect { .. } => Self::new(Kind::Failed, message),
             Error::Unknown(last) => Self {
                 status: Self::from(*last).status,
-                ..Self::new(Kind::Unknown, message).hint("look at what it should have changed before asking again")
+                ..Self::new(Kind::Unknown, message)
+                    .hint("look at what it should have changed before asking again")
             },
             Error::GaveUp { last, .. } => Self {
                 message,
@@ -82,9 +83,15 @@ fn allow(call: &Call<'_>, verb: &'static str, first: Access) -> Allow {
     let run = call.run().clone();
     let policy = policy(call);
     let site = call.site().clone();
-    let start = http::parse(call.args().str("url")).ok().map(|url| http::origin(&url));
+    let start = http::parse(call.args().str("url"))
+        .ok()
+        .map(|url| http::origin(&url));
     Arc::new(move |hop: Hop<'_>| {
-        let access = if asks(hop.method) { Access::Read } else { first };
+        let access = if asks(hop.method) {
+            Access::Read
+        } else {
+            first
+        };
         if hop.number == 0 {
             // The wrapper has vetted this one.
             return Ok(());
@@ -120,7 +127,11 @@ fn write(call: &Call<'_>, verb: &'static str, method: &str) -> Answer {
 }
 
 fn access_of(method: &str) -> Access {
-    if asks(method) { Access::Read } else { Access::Change }
+    if asks(method) {
+        Access::Read
+    } else {
+        Access::Change
+    }
 }
 
 /// What a change would send.
@@ -136,7 +147,9 @@ fn preview(call: &Call<'_>, method: &str) -> Result<Blast, Failure> {
     facts.insert("url".into(), url.clone().into());
     facts.insert("body_bytes".into(), bytes.into());
     // Text and values stand in the op's arguments, and so in its digest; of bytes only their number does.
-    let identity = a.blob("bytes").map_or_else(String::new, |blob| format!("{:x}", Sha256::digest(blob)));
+    let identity = a
+        .blob("bytes")
+        .map_or_else(String::new, |blob| format!("{:x}", Sha256::digest(blob)));
     Ok(Blast {
         summary: format!("{method} {url}, body of {bytes} bytes"),
         facts,
@@ -186,10 +199,14 @@ pub static NAMESPACE: Namespace = Namespace {
             errors: ERRORS,
             doc: "Sends a GET and waits for the whole response.\n\nIt follows redirects, each of which must be allowed like \
                   the first URL; credentials stay with the first host.",
-            example: r#"try {
+            example: r#"let said = "";
+try {
     let page = http::get("http://127.0.0.1:1/health", #{ timeout: "2s" });
-    page.status
-} catch (e) { e.kind }"#,
+    said = `answered ${page.status}`;
+} catch (e) {
+    said = e.kind;
+}
+said"#,
             target,
             vet: Some(vet_read),
             call: |call| read(call, "get", "GET"),
@@ -202,7 +219,9 @@ pub static NAMESPACE: Namespace = Namespace {
             returns: Ty::Record(&RESPONSE),
             errors: ERRORS,
             doc: "Sends a HEAD: a GET whose body does not come.",
-            example: r#"try { http::head("http://127.0.0.1:1/").ok } catch (e) { e.kind }"#,
+            example: r#"let there = false;
+try { there = http::head("http://127.0.0.1:1/").ok; } catch (e) { }
+there"#,
             target,
             vet: Some(vet_read),
             call: |call| read(call, "head", "HEAD"),
@@ -218,8 +237,10 @@ pub static NAMESPACE: Namespace = Namespace {
                   means that nothing was sent; without a whole answer it is `unknown`. It is sent again (`retries`) only \
                   when the server answers 429 or 503 with a `Retry-After`.",
             example: r#"try {
-    http::post("http://127.0.0.1:1/jobs", #{ json: #{ name: "nightly" } }).status
-} catch (e) { e.kind }"#,
+    http::post("http://127.0.0.1:1/jobs", #{ json: #{ name: "nightly" } });
+} catch (e) {
+    if e.kind == "unknown" { throw e; }
+}"#,
             target,
             preview: Some(|call| preview(call, "POST")),
             call: |call| write(call, "post", "POST"),
@@ -233,7 +254,7 @@ pub static NAMESPACE: Namespace = Namespace {
             errors: CHANGE_ERRORS,
             doc: "Sends a PUT and waits for the whole response.\n\nWithout a whole answer it is `unknown`. Sending it twice \
                   means the same as once, so `retries` cover a lost answer too.",
-            example: r#"try { http::put("http://127.0.0.1:1/flag", #{ body: "on" }).status } catch (e) { e.kind }"#,
+            example: r#"try { http::put("http://127.0.0.1:1/flag", #{ body: "on" }); } catch (e) { }"#,
             target,
             preview: Some(|call| preview(call, "PUT")),
             call: |call| write(call, "put", "PUT"),
@@ -246,7 +267,7 @@ pub static NAMESPACE: Namespace = Namespace {
             returns: Ty::Record(&RESPONSE),
             errors: CHANGE_ERRORS,
             doc: "Sends a DELETE and waits for the whole response.\n\nWithout a whole answer it is `unknown`.",
-            example: r#"try { http::delete("http://127.0.0.1:1/jobs/7").status } catch (e) { e.kind }"#,
+            example: r#"try { http::delete("http://127.0.0.1:1/jobs/7"); } catch (e) { }"#,
             target,
             preview: Some(|call| preview(call, "DELETE")),
             call: |call| write(call, "delete", "DELETE"),
@@ -261,7 +282,7 @@ pub static NAMESPACE: Namespace = Namespace {
             errors: CHANGE_ERRORS,
             doc: "Sends a request with any method.\n\nGET and HEAD are `read`, the rest is `change`. \
                   It follows no redirect unless `redirects` says so.",
-            example: r#"try { http::request("GET", "http://127.0.0.1:1/").status } catch (e) { e.kind }"#,
+            example: r#"try { http::request("PATCH", "http://127.0.0.1:1/jobs/7", #{ json: #{ paused: true } }); } catch (e) { }"#,
             target,
             vet: Some(vet_request),
             preview: Some(|call| preview(call, call.args().str("method"))),
@@ -296,7 +317,9 @@ front.phase"#,
             doc: "Reads the body of a response as JSON.\n\nA body that is no JSON is `failed`, with line, column and the text \
                   around the place. A whole number beyond 64 bits becomes a float.",
             example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
-try { http::json(front) } catch (e) { e.kind }"#,
+let reasons = [];
+if front.ok { reasons = http::json(front).reasons; }
+reasons"#,
             call: |call| {
                 let response = answered(&call.args().any("response"), "`http::json`")?;
                 let json = http::json(&response.str("body")).map_err(|error| Failure {

@@ -35,7 +35,12 @@ pub(super) const WRITE: &[Param] = options!(
     "0",
     option("body", Ty::Opt(&Ty::Str), "()", "the body, as text"),
     option("bytes", Ty::Opt(&Ty::Blob), "()", "the body, as bytes"),
-    option("json", Ty::Any, "()", "the body, as a value to be sent as JSON"),
+    option(
+        "json",
+        Ty::Any,
+        "()",
+        "the body, as a value to be sent as JSON"
+    ),
     option("content_type", Ty::Opt(&Ty::Str), "()", "the body's type"),
 );
 pub(super) const KNOCK: &[Param] = &[
@@ -48,10 +53,25 @@ pub(super) const KNOCK: &[Param] = &[
     option("headers", Ty::Map, "#{}", "header names and values"),
     option("query", Ty::Map, "#{}", "added to the URL's query, encoded"),
     option("timeout", Ty::Duration, "\"5s\"", "for all phases together"),
-    option("connect_timeout", Ty::Duration, "\"5s\"", "for the connection alone"),
-    option("body_limit", Ty::Size, "\"16MiB\"", "a larger body is a failure"),
+    option(
+        "connect_timeout",
+        Ty::Duration,
+        "\"5s\"",
+        "for the connection alone",
+    ),
+    option(
+        "body_limit",
+        Ty::Size,
+        "\"16MiB\"",
+        "a larger body is a failure",
+    ),
     option("user", Ty::Opt(&Ty::Str), "()", "for basic authentication"),
-    option("password", Ty::Opt(&Ty::Str), "()", "for basic authentication"),
+    option(
+        "password",
+        Ty::Opt(&Ty::Str),
+        "()",
+        "for basic authentication",
+    ),
     option("bearer", Ty::Opt(&Ty::Str), "()", "a token"),
     option(
         "verify",
@@ -75,7 +95,11 @@ pub(super) const KNOCK: &[Param] = &[
 
 /// The parts that every request has.
 pub(super) fn base(a: &Args, method: &str) -> Result<Request, Failure> {
-    let auth = match (a.opt_str("user"), a.opt_str("password"), a.opt_str("bearer")) {
+    let auth = match (
+        a.opt_str("user"),
+        a.opt_str("password"),
+        a.opt_str("bearer"),
+    ) {
         (None, None, None) => None,
         (None, None, Some(token)) => Some(Auth::Bearer(token.to_owned())),
         (Some(user), password, None) => Some(Auth::Basic(
@@ -125,13 +149,20 @@ pub(super) fn with_body(a: &Args, method: &str) -> Result<Request, Failure> {
     let json = Some(a.any("json")).filter(|value| !value.is_unit());
     let (body, content_type) = match (a.opt_str("body"), a.blob("bytes"), json) {
         (None, None, None) => (None, None),
-        (Some(text), None, None) => (Some(text.to_owned().into()), Some("text/plain; charset=utf-8")),
+        (Some(text), None, None) => (
+            Some(text.to_owned().into()),
+            Some("text/plain; charset=utf-8"),
+        ),
         (None, Some(blob), None) => (Some(blob.clone().into()), Some("application/octet-stream")),
         (None, None, Some(value)) => {
             let text = crate::api::dispatch::to_json(&value).to_string();
             (Some(text.into()), Some("application/json"))
         }
-        _ => return Err(Failure::invalid("`body`, `bytes` and `json` exclude each other")),
+        _ => {
+            return Err(Failure::invalid(
+                "`body`, `bytes` and `json` exclude each other",
+            ));
+        }
     };
     request.body = body;
     request.content_type = a
@@ -140,4 +171,3 @@ pub(super) fn with_body(a: &Args, method: &str) -> Result<Request, Failure> {
         .map(str::to_owned);
     Ok(request)
 }
-

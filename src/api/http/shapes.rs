@@ -61,11 +61,17 @@ pub(super) static PROBE: Shape = Shape {
     name: "Probe",
     doc: "How an address answered, phase by phase; a phase that was not reached has the time `()`.",
     fields: &[
-        field("ok", Ty::Bool, "whether a whole response with a 2xx status came"),
+        field(
+            "ok",
+            Ty::Bool,
+            "whether a whole response with a 2xx status came",
+        ),
         field("url", Ty::Str, "the URL, without user and password"),
         field(
             "phase",
-            Ty::OneOf(&["dns", "connect", "tls", "request", "response", "body", "done"]),
+            Ty::OneOf(&[
+                "dns", "connect", "tls", "request", "response", "body", "done",
+            ]),
             "where it ended: `done` if a whole response came, whatever its status",
         ),
         field(
@@ -74,11 +80,19 @@ pub(super) static PROBE: Shape = Shape {
             "why it ended before `done`",
         ),
         field("error", Ty::Opt(&Ty::Str), "the same in words"),
-        field("status", Ty::Opt(&Ty::Int), "the response's status, if its head came"),
+        field(
+            "status",
+            Ty::Opt(&Ty::Int),
+            "the response's status, if its head came",
+        ),
         field("dns_ms", MS, "looking the name up"),
         field("connect_ms", MS, "the TCP connection"),
         field("tls_ms", MS, "the TLS handshake; `()` without TLS"),
-        field("first_byte_ms", MS, "from sending the request to the response's head"),
+        field(
+            "first_byte_ms",
+            MS,
+            "from sending the request to the response's head",
+        ),
         field("transfer_ms", MS, "the body"),
         field("ms", Ty::Float, "all of it, or until it ended"),
         field(
