@@ -15,6 +15,8 @@ pub mod files;
 pub mod gate;
 pub mod lock;
 pub mod process;
+pub mod http;
+pub mod net;
 pub mod run;
 pub mod script;
 pub mod system;

@@ -12,6 +12,9 @@ mod failure;
 mod history;
 mod output;
 mod plan;
+pub mod dns;
+mod failure;
+pub mod http;
 mod primitive;
 mod report;
 pub mod env;
@@ -32,6 +35,7 @@ pub mod time;
 pub(crate) mod ui;
 mod workflow;
 pub use workflow::WorkflowRunner;
+pub mod tcp;
 pub mod units;
 
 pub use branch::{Branch, Frame, enter, with_branch};
@@ -74,3 +78,4 @@ pub static NAMESPACES: &[&Namespace] = &[
     &ui::NAMESPACE,
     &workflow::NAMESPACE,
 ];
+pub static NAMESPACES: &[&Namespace] = &[&dns::NAMESPACE, &http::NAMESPACE, &tcp::NAMESPACE];
