@@ -3,6 +3,12 @@
 //! Floors, each calling only downwards: `cli` - `script` - [`api`] - [`gate`] - the domains - [`run`].
 //! `docs/architecture.md` says why.
 
+mod address;
 pub mod api;
 pub mod gate;
+pub mod postgres;
+pub mod questdb;
+pub mod redis;
+pub mod rows;
 pub mod run;
+mod sql;

@@ -8,6 +8,8 @@ mod call;
 mod dispatch;
 mod failure;
 mod primitive;
+mod questdb;
+mod rows;
 mod shape;
 pub mod units;
 
@@ -21,4 +23,6 @@ pub use primitive::{
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
 /// Every namespace, in alphabetical order.
-pub static NAMESPACES: &[&Namespace] = &[];
+pub static NAMESPACES: &[&Namespace] = &[
+    &questdb::NAMESPACE,
+];
