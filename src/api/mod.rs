@@ -7,8 +7,10 @@ mod branch;
 mod call;
 mod dispatch;
 mod failure;
+mod postgres;
 mod primitive;
 mod questdb;
+mod redis;
 mod rows;
 mod shape;
 pub mod units;
@@ -24,5 +26,7 @@ pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
+    &postgres::NAMESPACE,
     &questdb::NAMESPACE,
+    &redis::NAMESPACE,
 ];

@@ -40,3 +40,8 @@ pub(super) fn cell(cell: &crate::rows::Cell) -> rhai::Dynamic {
         Cell::List(items) => items.iter().map(self::cell).collect::<rhai::Array>().into(),
     }
 }
+
+/// A map of plain values, as scripts see it.
+pub(super) fn map(map: &serde_json::Map<String, serde_json::Value>) -> rhai::Dynamic {
+    rhai::serde::to_dynamic(map).unwrap_or_else(|_| rhai::Map::new().into())
+}
