@@ -35,7 +35,8 @@ impl Address {
             wrong(format!("it must begin with {}", words.join(" or ")))
         };
         if !schemes.iter().any(|scheme| {
-            text.strip_prefix(scheme).is_some_and(|rest| rest.starts_with("://"))
+            text.strip_prefix(scheme)
+                .is_some_and(|rest| rest.starts_with("://"))
         }) {
             return Err(wanted());
         }
@@ -89,10 +90,17 @@ pub(crate) fn name(host: &str, port: u16) -> String {
 
 /// Percent-decoding, by the one decoder that the URL library shows: that of a query's values.
 fn decoded(text: &str) -> String {
-    let query = format!("http://x/?v={}", text.replace('+', "%2B").replace('&', "%26"));
+    let query = format!(
+        "http://x/?v={}",
+        text.replace('+', "%2B").replace('&', "%26")
+    );
     Url::parse(&query)
         .ok()
-        .and_then(|url| url.query_pairs().next().map(|(_, value)| value.into_owned()))
+        .and_then(|url| {
+            url.query_pairs()
+                .next()
+                .map(|(_, value)| value.into_owned())
+        })
         .unwrap_or_default()
 }
 
@@ -103,14 +111,21 @@ mod tests {
 
     #[test]
     fn parts() {
-        let all = Address::parse("redis://ops:s%40fe%2B+%26&=x@[::1]:7000/2?a=b", &["redis"]).unwrap();
+        let all =
+            Address::parse("redis://ops:s%40fe%2B+%26&=x@[::1]:7000/2?a=b", &["redis"]).unwrap();
         assert_eq!(all.user.as_deref(), Some("ops"));
         assert_eq!(all.password.as_deref(), Some("s@fe++&&=x"));
-        assert_eq!((all.host(), all.port(6379), all.path().as_str()), ("::1", 7000, "2"));
+        assert_eq!(
+            (all.host(), all.port(6379), all.path().as_str()),
+            ("::1", 7000, "2")
+        );
         assert_eq!(all.query, [("a".to_owned(), "b".to_owned())]);
         assert_eq!(name(all.host(), 7000), "[::1]:7000");
         let bare = Address::parse("http://host", &["http", "https"]).unwrap();
-        assert_eq!((bare.user, bare.password, bare.url.as_str()), (None, None, "http://host/"));
+        assert_eq!(
+            (bare.user, bare.password, bare.url.as_str()),
+            (None, None, "http://host/")
+        );
     }
 
     #[test]

@@ -231,9 +231,10 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_kind() {
-        let cells: Vec<Cell> =
-            serde_json::from_str("[1, -1, 9223372036854775807, 1.0, 1.0E300, 18446744073709551615]")
-                .unwrap();
+        let cells: Vec<Cell> = serde_json::from_str(
+            "[1, -1, 9223372036854775807, 1.0, 1.0E300, 18446744073709551615]",
+        )
+        .unwrap();
         assert_eq!(
             cells,
             [

@@ -212,8 +212,11 @@ impl<'a> Scanner<'a> {
         }
         // Some servers end a number where letters begin: `1insert` is two tokens there.
         let name = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        if name.len() < word.len() {
+            self.push(Token::Mark('0'))?;
+        }
         if name.is_empty() {
-            return self.push(Token::Mark('0'));
+            return Ok(());
         }
         self.push(Token::Word(name.to_lowercase()))
     }
@@ -230,7 +233,9 @@ impl<'a> Scanner<'a> {
             return self.push(Token::Mark('$'));
         };
         let body = &self.rest[tag.len()..];
-        let end = body.find(tag).ok_or(Fault::Unclosed("a dollar-quoted text"))?;
+        let end = body
+            .find(tag)
+            .ok_or(Fault::Unclosed("a dollar-quoted text"))?;
         self.take(tag.len() * 2 + end);
         self.push(Token::Text)
     }
@@ -327,16 +332,24 @@ mod tests {
             ("SELECT 'a;b' ; ", Questdb, ok("select ''")),
             ("select 'it''s; drop'", Questdb, ok("select ''")),
             (r"select 'a\' , x", Questdb, ok("select '' , x")),
-            (r"select E'a\' ; drop table x --'", Postgres, ok("select ''")),
+            (
+                r"select E'a\' ; drop table x --'",
+                Postgres,
+                ok("select ''"),
+            ),
             (r"select e'a\\' , x", Postgres, ok("select '' , x")),
             (r"select 'a\' , x", Postgres, ok("select '' , x")),
             ("select $$a;b'$$, $1", Postgres, ok("select '' , $ 0")),
             ("select $t$a$$b;$t$", Postgres, ok("select ''")),
             ("select a$b$c", Postgres, ok("select a$b$c")),
             ("select \"a\"\"b;\" x", Questdb, ok("select \"a\"b;\" x")),
-            ("-- it's\nselect /* ; ' */ 1 -- ; x", Questdb, ok("select 0")),
+            (
+                "-- it's\nselect /* ; ' */ 1 -- ; x",
+                Questdb,
+                ok("select 0"),
+            ),
             ("select /* a /* b */ c */ 1", Questdb, ok("select 0")),
-            ("select 1insert", Postgres, ok("select insert")),
+            ("select 1insert", Postgres, ok("select 0 insert")),
             ("select 1;;", Questdb, ok("select 0")),
             ("select 1; select 2", Questdb, Err(Fault::Several)),
             ("select 1; 'x'", Questdb, Err(Fault::Several)),
@@ -346,11 +359,27 @@ mod tests {
             ("select 'a", Questdb, Err(Fault::Unclosed("a text"))),
             ("select \"a", Questdb, Err(Fault::Unclosed("a quoted name"))),
             ("select /* a", Questdb, Err(Fault::Unclosed("a comment"))),
-            ("select /* a /* b */", Questdb, Err(Fault::Unclosed("a comment"))),
-            ("select $a$ x", Postgres, Err(Fault::Unclosed("a dollar-quoted text"))),
+            (
+                "select /* a /* b */",
+                Questdb,
+                Err(Fault::Unclosed("a comment")),
+            ),
+            (
+                "select $a$ x",
+                Postgres,
+                Err(Fault::Unclosed("a dollar-quoted text")),
+            ),
             ("select `x`", Questdb, Err(Fault::Odd("a back-quote"))),
-            ("select \0 1", Questdb, Err(Fault::Odd("a control character"))),
-            ("select U&\"d\\0061t\"", Postgres, Err(Fault::Odd("a `U&` quote"))),
+            (
+                "select \0 1",
+                Questdb,
+                Err(Fault::Odd("a control character")),
+            ),
+            (
+                "select U&\"d\\0061t\"",
+                Postgres,
+                Err(Fault::Odd("a `U&` quote")),
+            ),
         ];
         for (sql, dialect, want) in table {
             assert_eq!(&words(sql, *dialect), want, "{sql}");
@@ -372,7 +401,10 @@ mod tests {
     fn the_statement_behind_with() {
         for (sql, want) in [
             ("with a as (select 1) select 2", Some("select")),
-            ("with a (x, y) as (select (1)), b as (select 2) insert into t", Some("insert")),
+            (
+                "with a (x, y) as (select (1)), b as (select 2) insert into t",
+                Some("insert"),
+            ),
             ("with a as (select 1)", None),
             ("with a", None),
             ("with )", None),

@@ -25,8 +25,5 @@ pub use primitive::{
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
 /// Every namespace, in alphabetical order.
-pub static NAMESPACES: &[&Namespace] = &[
-    &postgres::NAMESPACE,
-    &questdb::NAMESPACE,
-    &redis::NAMESPACE,
-];
+pub static NAMESPACES: &[&Namespace] =
+    &[&postgres::NAMESPACE, &questdb::NAMESPACE, &redis::NAMESPACE];

@@ -8,7 +8,11 @@ use super::{
 };
 use crate::postgres::{self, Error, Limits, Login, Parameter, Server, Sort};
 
-const DB: Param = param("db", Ty::Handle("Postgres"), "what `postgres::connect` returned");
+const DB: Param = param(
+    "db",
+    Ty::Handle("Postgres"),
+    "what `postgres::connect` returned",
+);
 
 const PARAMS: Param = option(
     "params",
@@ -24,14 +28,27 @@ const TIMEOUT: Param = option(
     "how long the whole call may take; then the statement is cancelled",
 );
 
-const MAX_ROWS: Param = option("max_rows", Ty::Int, "10000", "more rows than this are an error");
+const MAX_ROWS: Param = option(
+    "max_rows",
+    Ty::Int,
+    "10000",
+    "more rows than this are an error",
+);
 
 static EXECUTED: Shape = Shape {
     name: "PostgresExecuted",
     doc: "A change that Postgres committed.",
     fields: &[
-        field("rows", Ty::Int, "rows inserted, changed or deleted; 0 for statements that count none"),
-        field("ms", Ty::Float, "from connecting to the confirmation, in milliseconds"),
+        field(
+            "rows",
+            Ty::Int,
+            "rows inserted, changed or deleted; 0 for statements that count none",
+        ),
+        field(
+            "ms",
+            Ty::Float,
+            "from connecting to the confirmation, in milliseconds",
+        ),
     ],
 };
 
@@ -40,7 +57,11 @@ static PING: Shape = Shape {
     doc: "A Postgres that answers this login in this database.",
     fields: &[
         field("version", Ty::Str, "`15.18`"),
-        field("ms", Ty::Float, "from connecting to the answer, in milliseconds"),
+        field(
+            "ms",
+            Ty::Float,
+            "from connecting to the answer, in milliseconds",
+        ),
     ],
 };
 
@@ -63,9 +84,24 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             name: "connect",
             params: &[param("url", Ty::Str, "`postgres://host:5432/database`")],
             options: &[
-                option("user", Ty::Opt(&Ty::Str), "()", "the user; `postgres` when neither this nor the address says"),
-                option("password", Ty::Opt(&Ty::Str), "()", "its password; it is never shown"),
-                option("database", Ty::Opt(&Ty::Str), "()", "the database; the user's name when neither this nor the address says"),
+                option(
+                    "user",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "the user; `postgres` when neither this nor the address says",
+                ),
+                option(
+                    "password",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "its password; it is never shown",
+                ),
+                option(
+                    "database",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "the database; the user's name when neither this nor the address says",
+                ),
             ],
             returns: Ty::Handle("Postgres"),
             errors: &[Kind::Invalid],
@@ -88,7 +124,15 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "query",
-            params: &[DB, param("sql", Ty::Str, "one SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN"), PARAMS],
+            params: &[
+                DB,
+                param(
+                    "sql",
+                    Ty::Str,
+                    "one SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN",
+                ),
+                PARAMS,
+            ],
             options: &[MAX_ROWS, TIMEOUT],
             returns: Ty::Record(&ROWS),
             errors: ERRORS,
@@ -112,7 +156,11 @@ postgres::query(db, "SELECT $1::int + 1 AS two", [1]).rows[0].two == 2"#,
         },
         Primitive {
             name: "value",
-            params: &[DB, param("sql", Ty::Str, "a read with one column and at most one row"), PARAMS],
+            params: &[
+                DB,
+                param("sql", Ty::Str, "a read with one column and at most one row"),
+                PARAMS,
+            ],
             options: &[TIMEOUT],
             returns: Ty::Any,
             errors: ERRORS,
@@ -124,8 +172,7 @@ postgres::value(db, "SELECT count(*) FROM pg_class") > 0"#,
             call: |call| {
                 let a = call.args();
                 let params = parameters(a)?;
-                let cell =
-                    postgres::value(call.cx(), &server(a), a.str("sql"), params, limits(a))?;
+                let cell = postgres::value(call.cx(), &server(a), a.str("sql"), params, limits(a))?;
                 Ok(super::rows::cell(&cell))
             },
             ..Primitive::READ
@@ -162,7 +209,12 @@ postgres::exec(db, "DROP TABLE example");"#,
         Primitive {
             name: "ping",
             params: &[DB],
-            options: &[option("timeout", Ty::Duration, "\"5s\"", "how long it may take")],
+            options: &[option(
+                "timeout",
+                Ty::Duration,
+                "\"5s\"",
+                "how long it may take",
+            )],
             returns: Ty::Record(&PING),
             errors: ERRORS,
             doc: "Whether Postgres answers a statement of this login in this database, and how fast. A server that starts up is `conflict`.",
@@ -230,7 +282,11 @@ fn parameter(value: &Dynamic) -> Option<Parameter> {
         return Some(Parameter::Text(time.to_string()));
     }
     if let Some(items) = value.read_lock::<rhai::Array>() {
-        return items.iter().map(parameter).collect::<Option<_>>().map(Parameter::List);
+        return items
+            .iter()
+            .map(parameter)
+            .collect::<Option<_>>()
+            .map(Parameter::List);
     }
     value.clone().into_string().ok().map(Parameter::Text)
 }
@@ -246,13 +302,16 @@ impl From<Error> for Failure {
                 failure(Kind::Invalid).hint(format!("cast it: `{column}::text AS {column}`"))
             }
             Error::Unreachable { .. } | Error::Closed { .. } => failure(Kind::Unreachable),
-            Error::Timeout { .. } => failure(Kind::Timeout).hint("raise `timeout`, or ask for less"),
+            Error::Timeout { .. } => {
+                failure(Kind::Timeout).hint("raise `timeout`, or ask for less")
+            }
             Error::TooManyRows { .. } => {
                 failure(Kind::Invalid).hint("raise `max_rows`, or add a LIMIT to the statement")
             }
             Error::TooLarge { .. } => failure(Kind::Invalid).hint("ask for fewer rows or columns"),
-            Error::Unknown { .. } => failure(Kind::Unknown)
-                .hint("look at what is there now before sending it again"),
+            Error::Unknown { .. } => {
+                failure(Kind::Unknown).hint("look at what is there now before sending it again")
+            }
             Error::Sql { sort, hint, .. } => {
                 let kind = match sort {
                     Sort::Refused => Kind::Refused,

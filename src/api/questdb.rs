@@ -7,7 +7,11 @@ use super::{
 use crate::gate::Blast;
 use crate::questdb::{self, Error, Limits, Server};
 
-const DB: Param = param("db", Ty::Handle("QuestDb"), "what `questdb::connect` returned");
+const DB: Param = param(
+    "db",
+    Ty::Handle("QuestDb"),
+    "what `questdb::connect` returned",
+);
 
 const TIMEOUT: Param = option(
     "timeout",
@@ -16,19 +20,32 @@ const TIMEOUT: Param = option(
     "how long the whole call may take; then the connection is closed, by which QuestDB stops a SELECT",
 );
 
-const MAX_ROWS: Param = option("max_rows", Ty::Int, "10000", "more rows than this are an error");
+const MAX_ROWS: Param = option(
+    "max_rows",
+    Ty::Int,
+    "10000",
+    "more rows than this are an error",
+);
 
 static EXECUTED: Shape = Shape {
     name: "QuestDbExecuted",
     doc: "A change that QuestDB confirmed.",
     fields: &[
-        field("kind", Ty::Str, "`ddl`, `dml` or `select`; versions differ in which"),
+        field(
+            "kind",
+            Ty::Str,
+            "`ddl`, `dml` or `select`; versions differ in which",
+        ),
         field(
             "updated",
             Ty::Opt(&Ty::Int),
             "QuestDB's own count; on a WAL table it is a transaction number, not rows",
         ),
-        field("ms", Ty::Float, "from sending to the confirmation, in milliseconds"),
+        field(
+            "ms",
+            Ty::Float,
+            "from sending to the confirmation, in milliseconds",
+        ),
     ],
 };
 
@@ -46,13 +63,33 @@ static TABLE: Shape = Shape {
     doc: "A table. A field is `()` where this version of QuestDB does not say.",
     fields: &[
         field("name", Ty::Str, "its name"),
-        field("timestamp", Ty::Opt(&Ty::Str), "the designated timestamp column"),
-        field("partition_by", Ty::Opt(&Ty::Str), "`NONE`, `HOUR`, `DAY`, `WEEK`, `MONTH`, `YEAR`"),
-        field("wal", Ty::Opt(&Ty::Bool), "whether it has a write-ahead log"),
+        field(
+            "timestamp",
+            Ty::Opt(&Ty::Str),
+            "the designated timestamp column",
+        ),
+        field(
+            "partition_by",
+            Ty::Opt(&Ty::Str),
+            "`NONE`, `HOUR`, `DAY`, `WEEK`, `MONTH`, `YEAR`",
+        ),
+        field(
+            "wal",
+            Ty::Opt(&Ty::Bool),
+            "whether it has a write-ahead log",
+        ),
         field("dedup", Ty::Opt(&Ty::Bool), "whether it removes duplicates"),
         field("ttl", Ty::Opt(&Ty::Str), "time to live: `7 DAY`"),
-        field("suspended", Ty::Opt(&Ty::Bool), "whether its log is suspended"),
-        field("rows", Ty::Opt(&Ty::Int), "rows, approximately; unknown until first written to"),
+        field(
+            "suspended",
+            Ty::Opt(&Ty::Bool),
+            "whether its log is suspended",
+        ),
+        field(
+            "rows",
+            Ty::Opt(&Ty::Int),
+            "rows, approximately; unknown until first written to",
+        ),
         field("oldest", Ty::Opt(&Ty::Time), "the oldest row's time"),
         field("newest", Ty::Opt(&Ty::Time), "the newest row's time"),
     ],
@@ -62,16 +99,40 @@ static PARTITION: Shape = Shape {
     name: "QuestDbPartition",
     doc: "A partition of a table. A field is `()` where this version of QuestDB does not say.",
     fields: &[
-        field("name", Ty::Str, "`2024-01-02`; a split piece has a longer one"),
+        field(
+            "name",
+            Ty::Str,
+            "`2024-01-02`; a split piece has a longer one",
+        ),
         field("oldest", Ty::Opt(&Ty::Time), "its oldest row's time"),
         field("newest", Ty::Opt(&Ty::Time), "its newest row's time"),
         field("rows", Ty::Opt(&Ty::Int), "its rows"),
         field("disk_bytes", Ty::Opt(&Ty::Int), "its size on disk"),
-        field("active", Ty::Opt(&Ty::Bool), "whether it is the one being written"),
-        field("read_only", Ty::Opt(&Ty::Bool), "whether it takes no more writes"),
-        field("attached", Ty::Opt(&Ty::Bool), "whether it is part of the table"),
-        field("detached", Ty::Opt(&Ty::Bool), "whether it was taken out of the table"),
-        field("parquet", Ty::Opt(&Ty::Bool), "whether it is stored as Parquet"),
+        field(
+            "active",
+            Ty::Opt(&Ty::Bool),
+            "whether it is the one being written",
+        ),
+        field(
+            "read_only",
+            Ty::Opt(&Ty::Bool),
+            "whether it takes no more writes",
+        ),
+        field(
+            "attached",
+            Ty::Opt(&Ty::Bool),
+            "whether it is part of the table",
+        ),
+        field(
+            "detached",
+            Ty::Opt(&Ty::Bool),
+            "whether it was taken out of the table",
+        ),
+        field(
+            "parquet",
+            Ty::Opt(&Ty::Bool),
+            "whether it is stored as Parquet",
+        ),
     ],
 };
 
@@ -85,11 +146,31 @@ static WAL: Shape = Shape {
             Ty::Opt(&Ty::Bool),
             "whether applying has stopped: writes are still accepted and pile up unseen",
         ),
-        field("writer_txn", Ty::Opt(&Ty::Int), "the last transaction applied"),
-        field("sequencer_txn", Ty::Opt(&Ty::Int), "the last transaction accepted"),
-        field("pending", Ty::Opt(&Ty::Int), "transactions accepted and not yet applied"),
-        field("error_tag", Ty::Opt(&Ty::Str), "why it was suspended, in a word (9.x)"),
-        field("error_message", Ty::Opt(&Ty::Str), "why it was suspended (9.x)"),
+        field(
+            "writer_txn",
+            Ty::Opt(&Ty::Int),
+            "the last transaction applied",
+        ),
+        field(
+            "sequencer_txn",
+            Ty::Opt(&Ty::Int),
+            "the last transaction accepted",
+        ),
+        field(
+            "pending",
+            Ty::Opt(&Ty::Int),
+            "transactions accepted and not yet applied",
+        ),
+        field(
+            "error_tag",
+            Ty::Opt(&Ty::Str),
+            "why it was suspended, in a word (9.x)",
+        ),
+        field(
+            "error_message",
+            Ty::Opt(&Ty::Str),
+            "why it was suspended (9.x)",
+        ),
     ],
 };
 
@@ -100,10 +181,19 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     primitives: &[
         Primitive {
             name: "connect",
-            params: &[param("url", Ty::Str, "`http://host:9000`; a path before `/exec` may follow")],
+            params: &[param(
+                "url",
+                Ty::Str,
+                "`http://host:9000`; a path before `/exec` may follow",
+            )],
             options: &[
                 option("user", Ty::Opt(&Ty::Str), "()", "the user of a login"),
-                option("password", Ty::Opt(&Ty::Str), "()", "its password; it is never shown"),
+                option(
+                    "password",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "its password; it is never shown",
+                ),
             ],
             returns: Ty::Handle("QuestDb"),
             errors: &[Kind::Invalid],
@@ -111,8 +201,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");"#,
             call: |call| {
                 let a = call.args();
-                let server =
-                    Server::new(a.str("url"), a.opt_str("user"), a.opt_str("password"))?;
+                let server = Server::new(a.str("url"), a.opt_str("user"), a.opt_str("password"))?;
                 if let Some(password) = server.password() {
                     call.run().redactor().learn(password);
                 }
@@ -122,7 +211,14 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "query",
-            params: &[DB, param("sql", Ty::Str, "one SELECT, WITH, SHOW, or EXPLAIN of a SELECT")],
+            params: &[
+                DB,
+                param(
+                    "sql",
+                    Ty::Str,
+                    "one SELECT, WITH, SHOW, or EXPLAIN of a SELECT",
+                ),
+            ],
             options: &[MAX_ROWS, TIMEOUT],
             returns: Ty::Record(&ROWS),
             errors: QUERY_ERRORS,
@@ -141,7 +237,10 @@ answer.rows[0].one == 1"#,
         },
         Primitive {
             name: "value",
-            params: &[DB, param("sql", Ty::Str, "a read with one column and at most one row")],
+            params: &[
+                DB,
+                param("sql", Ty::Str, "a read with one column and at most one row"),
+            ],
             options: &[TIMEOUT],
             returns: Ty::Any,
             errors: QUERY_ERRORS,
@@ -152,7 +251,10 @@ questdb::value(db, "SELECT count() AS n FROM long_sequence(5)") == 5"#,
             vet: Some(only_reads),
             call: |call| {
                 let a = call.args();
-                let limits = Limits { time: a.duration("timeout"), ..Limits::default() };
+                let limits = Limits {
+                    time: a.duration("timeout"),
+                    ..Limits::default()
+                };
                 let cell = questdb::value(call.cx(), &server(a), a.str("sql"), limits)?;
                 Ok(super::rows::cell(&cell))
             },
@@ -179,7 +281,10 @@ questdb::exec(db, "DROP TABLE IF EXISTS example");"#,
             preview: Some(preview),
             call: |call| {
                 let a = call.args();
-                let limits = Limits { time: a.duration("timeout"), ..Limits::default() };
+                let limits = Limits {
+                    time: a.duration("timeout"),
+                    ..Limits::default()
+                };
                 let done = questdb::exec(call.cx(), &server(a), a.str("sql"), limits)?;
                 Ok(EXECUTED.record(&done))
             },
@@ -190,7 +295,12 @@ questdb::exec(db, "DROP TABLE IF EXISTS example");"#,
             params: &[DB],
             options: &[TIMEOUT],
             returns: Ty::List(&Ty::Record(&TABLE)),
-            errors: &[Kind::Unreachable, Kind::Timeout, Kind::Refused, Kind::Failed],
+            errors: &[
+                Kind::Unreachable,
+                Kind::Timeout,
+                Kind::Refused,
+                Kind::Failed,
+            ],
             doc: "The user's tables; QuestDB's own (`sys.*`, `telemetry*`) are left out.",
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");
 for table in questdb::tables(db) { print(table.name); }"#,
@@ -221,8 +331,7 @@ for table in questdb::tables(db) { print(questdb::partitions(db, table.name).len
             call: |call| {
                 let a = call.args();
                 let table = a.str("table");
-                let found =
-                    questdb::partitions(call.cx(), &server(a), table, metadata_limits(a))?;
+                let found = questdb::partitions(call.cx(), &server(a), table, metadata_limits(a))?;
                 Ok(PARTITION.records(&found))
             },
             ..Primitive::READ
@@ -232,7 +341,12 @@ for table in questdb::tables(db) { print(questdb::partitions(db, table.name).len
             params: &[DB],
             options: &[TIMEOUT],
             returns: Ty::List(&Ty::Record(&WAL)),
-            errors: &[Kind::Unreachable, Kind::Timeout, Kind::Refused, Kind::Failed],
+            errors: &[
+                Kind::Unreachable,
+                Kind::Timeout,
+                Kind::Refused,
+                Kind::Failed,
+            ],
             doc: "The write-ahead logs: which are suspended, and how far applying is behind. 7.3.3 does not say why one is suspended; its server log does.",
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");
 questdb::wal(db).filter(|log| log.suspended == true).len()"#,
@@ -247,15 +361,28 @@ questdb::wal(db).filter(|log| log.suspended == true).len()"#,
         Primitive {
             name: "ping",
             params: &[DB],
-            options: &[option("timeout", Ty::Duration, "\"5s\"", "how long it may take")],
+            options: &[option(
+                "timeout",
+                Ty::Duration,
+                "\"5s\"",
+                "how long it may take",
+            )],
             returns: Ty::Record(&PING),
-            errors: &[Kind::Unreachable, Kind::Timeout, Kind::Refused, Kind::Failed],
+            errors: &[
+                Kind::Unreachable,
+                Kind::Timeout,
+                Kind::Refused,
+                Kind::Failed,
+            ],
             doc: "Whether QuestDB answers a statement, and how fast. Its health page proves less: it still says healthy when no statement gets through.",
             example: r#"questdb::ping(questdb::connect("http://127.0.0.1:9000")).version"#,
             target: target,
             call: |call| {
                 let a = call.args();
-                let limits = Limits { time: a.duration("timeout"), ..Limits::default() };
+                let limits = Limits {
+                    time: a.duration("timeout"),
+                    ..Limits::default()
+                };
                 let ping = questdb::ping(call.cx(), &server(a), limits)?;
                 Ok(PING.record(&ping))
             },
@@ -372,8 +499,8 @@ impl From<Error> for Failure {
             Error::Failed { status, .. } | Error::Garbled { status, .. } => {
                 with(Kind::Failed, status)
             }
-            Error::Cut { status, .. } => with(Kind::Failed, status).hint(
-                "QuestDB 7.x does so for a time-out and for any exception inside it: its log says which; the same statement fails again",
+            Error::Cut { .. } => failure(Kind::Failed).hint(
+                "QuestDB 7.x does so for its own time-out and for any exception inside it: its log says which; the same statement fails again",
             ),
             Error::Late { .. } => failure(Kind::Failed).status(200),
             Error::Unknown { .. } => failure(Kind::Unknown)

@@ -2,7 +2,9 @@
 
 use rhai::Dynamic;
 
-use super::{Args, Failure, Handle, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param};
+use super::{
+    Args, Failure, Handle, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
+};
 use crate::redis::{self, Error, Server};
 
 const DB: Param = param("db", Ty::Handle("Redis"), "what `redis::connect` returned");
@@ -19,7 +21,11 @@ const TIMEOUT: Param = option(
 static PING: Shape = Shape {
     name: "RedisPing",
     doc: "A Redis that answers this login.",
-    fields: &[field("ms", Ty::Float, "from connecting to the answer, in milliseconds")],
+    fields: &[field(
+        "ms",
+        Ty::Float,
+        "from connecting to the answer, in milliseconds",
+    )],
 };
 
 static MEMORY: Shape = Shape {
@@ -29,10 +35,22 @@ static MEMORY: Shape = Shape {
         field("used_bytes", Ty::Int, "allocated by Redis"),
         field("peak_bytes", Ty::Int, "the most so far"),
         field("rss_bytes", Ty::Int, "as the system sees the process"),
-        field("max_bytes", Ty::Opt(&Ty::Int), "`maxmemory`; `()` without a limit"),
-        field("used_percent", Ty::Opt(&Ty::Float), "used of the limit; `()` without one"),
+        field(
+            "max_bytes",
+            Ty::Opt(&Ty::Int),
+            "`maxmemory`; `()` without a limit",
+        ),
+        field(
+            "used_percent",
+            Ty::Opt(&Ty::Float),
+            "used of the limit; `()` without one",
+        ),
         field("fragmentation", Ty::Float, "RSS over used"),
-        field("policy", Ty::Str, "what happens at the limit: `noeviction`, `allkeys-lru`"),
+        field(
+            "policy",
+            Ty::Str,
+            "what happens at the limit: `noeviction`, `allkeys-lru`",
+        ),
     ],
 };
 
@@ -41,7 +59,11 @@ static KEY_COUNT: Shape = Shape {
     doc: "Keys that match a pattern.",
     fields: &[
         field("count", Ty::Int, "matching keys found"),
-        field("complete", Ty::Bool, "whether all keys were looked at; otherwise there are at least `count`"),
+        field(
+            "complete",
+            Ty::Bool,
+            "whether all keys were looked at; otherwise there are at least `count`",
+        ),
     ],
 };
 
@@ -60,7 +82,11 @@ static KEY_INFO: Shape = Shape {
             Ty::Opt(&Ty::Int),
             "members, fields, entries or bytes, after the type; `()` when it is not there",
         ),
-        field("ttl_seconds", Ty::Opt(&Ty::Int), "seconds until it expires; `()` when it never does"),
+        field(
+            "ttl_seconds",
+            Ty::Opt(&Ty::Int),
+            "seconds until it expires; `()` when it never does",
+        ),
     ],
 };
 
@@ -88,10 +114,19 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     primitives: &[
         Primitive {
             name: "connect",
-            params: &[param("url", Ty::Str, "`redis://host:6379/0`, or `host:port`")],
+            params: &[param(
+                "url",
+                Ty::Str,
+                "`redis://host:6379/0`, or `host:port`",
+            )],
             options: &[
                 option("user", Ty::Opt(&Ty::Str), "()", "the user of a login"),
-                option("password", Ty::Opt(&Ty::Str), "()", "its password; it is never shown"),
+                option(
+                    "password",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "its password; it is never shown",
+                ),
             ],
             returns: Ty::Handle("Redis"),
             errors: &[Kind::Invalid],
@@ -99,8 +134,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             example: r#"let db = redis::connect("redis://127.0.0.1:6379");"#,
             call: |call| {
                 let a = call.args();
-                let server =
-                    Server::new(a.str("url"), a.opt_str("user"), a.opt_str("password"))?;
+                let server = Server::new(a.str("url"), a.opt_str("user"), a.opt_str("password"))?;
                 if let Some(password) = server.password() {
                     call.run().redactor().learn(password);
                 }
@@ -128,7 +162,12 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             name: "info",
             params: &[
                 DB,
-                option("section", Ty::Opt(&Ty::Str), "()", "`memory`, `replication`, `stats`, ...; all default ones when left out"),
+                option(
+                    "section",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "`memory`, `replication`, `stats`, ...; all default ones when left out",
+                ),
             ],
             options: &[TIMEOUT],
             returns: Ty::Map,
@@ -182,10 +221,27 @@ redis::info(db, "replication").role"#,
         },
         Primitive {
             name: "count_keys",
-            params: &[DB, param("pattern", Ty::Str, "`session:*`; `*`, `?` and `[ab]` are special")],
+            params: &[
+                DB,
+                param(
+                    "pattern",
+                    Ty::Str,
+                    "`session:*`; `*`, `?` and `[ab]` are special",
+                ),
+            ],
             options: &[
-                option("max_keys", Ty::Int, "100000", "stop once this many were found"),
-                option("timeout", Ty::Duration, "\"30s\"", "how long the whole call may take"),
+                option(
+                    "max_keys",
+                    Ty::Int,
+                    "100000",
+                    "stop once this many were found",
+                ),
+                option(
+                    "timeout",
+                    Ty::Duration,
+                    "\"30s\"",
+                    "how long the whole call may take",
+                ),
             ],
             returns: Ty::Record(&KEY_COUNT),
             errors: ERRORS,
@@ -196,8 +252,7 @@ redis::info(db, "replication").role"#,
                 let a = call.args();
                 let most = usize::try_from(a.int("max_keys")).unwrap_or(0);
                 let time = a.duration("timeout");
-                let count =
-                    redis::count_keys(call.cx(), &server(a), a.str("pattern"), most, time)?;
+                let count = redis::count_keys(call.cx(), &server(a), a.str("pattern"), most, time)?;
                 Ok(KEY_COUNT.record(&count))
             },
             ..Primitive::READ
@@ -213,8 +268,7 @@ redis::info(db, "replication").role"#,
             target: at_key,
             call: |call| {
                 let a = call.args();
-                let found =
-                    redis::key(call.cx(), &server(a), a.str("key"), a.duration("timeout"))?;
+                let found = redis::key(call.cx(), &server(a), a.str("key"), a.duration("timeout"))?;
                 Ok(KEY_INFO.record(&found))
             },
             ..Primitive::READ

@@ -8,7 +8,11 @@ pub(super) static COLUMN: Shape = Shape {
     doc: "A column of a database's answer.",
     fields: &[
         field("name", Ty::Str, "the name as the server gave it"),
-        field("type", Ty::Str, "the type in the server's words: `TIMESTAMP`, `int8`"),
+        field(
+            "type",
+            Ty::Str,
+            "the type in the server's words: `TIMESTAMP`, `int8`",
+        ),
     ],
 };
 
@@ -17,14 +21,22 @@ pub(super) static ROWS: Shape = Shape {
     name: "Rows",
     doc: "The complete answer to one statement.",
     fields: &[
-        field("columns", Ty::List(&Ty::Record(&COLUMN)), "the columns, in the answer's order"),
+        field(
+            "columns",
+            Ty::List(&Ty::Record(&COLUMN)),
+            "the columns, in the answer's order",
+        ),
         field(
             "rows",
             Ty::List(&Ty::Map),
             "the rows, each a map by column name; NULL is `()`, times are RFC 3339 text",
         ),
         field("count", Ty::Int, "how many rows"),
-        field("ms", Ty::Float, "from sending the statement to having the whole answer, in milliseconds"),
+        field(
+            "ms",
+            Ty::Float,
+            "from sending the statement to having the whole answer, in milliseconds",
+        ),
     ],
 };
 

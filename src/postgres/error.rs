@@ -209,8 +209,16 @@ mod tests {
             ("22P02", "", Sort::Invalid),
             ("23505", "", Sort::Conflict),
             ("57P03", "", Sort::Conflict),
-            ("57014", "canceling statement due to statement timeout", Sort::Timeout),
-            ("57014", "canceling statement due to user request", Sort::Failed),
+            (
+                "57014",
+                "canceling statement due to statement timeout",
+                Sort::Timeout,
+            ),
+            (
+                "57014",
+                "canceling statement due to user request",
+                Sort::Failed,
+            ),
             ("XX000", "", Sort::Failed),
             ("", "", Sort::Failed),
         ] {

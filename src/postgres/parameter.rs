@@ -36,9 +36,12 @@ impl Parameter {
             Self::Bool(value) => value.to_string(),
             Self::Int(value) => value.to_string(),
             Self::Float(value) if value.is_nan() => "NaN".into(),
-            Self::Float(value) if value.is_infinite() => {
-                if *value > 0.0 { "Infinity" } else { "-Infinity" }.into()
+            Self::Float(value) if value.is_infinite() => if *value > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
             }
+            .into(),
             Self::Float(value) => value.to_string(),
             Self::Text(value) => value.clone(),
             Self::List(items) => {
@@ -97,9 +100,18 @@ mod tests {
             Parameter::Int(-1),
             Parameter::List(vec![Parameter::Bool(true)]),
         ]);
-        assert_eq!(list.text().as_deref(), Some(r#"{"a\"b\\,{}",NULL,"-1",{"true"}}"#));
+        assert_eq!(
+            list.text().as_deref(),
+            Some(r#"{"a\"b\\,{}",NULL,"-1",{"true"}}"#)
+        );
         assert_eq!(Parameter::Float(1e300).text().map(|t| t.len()), Some(301));
-        assert_eq!(Parameter::Float(f64::NEG_INFINITY).text().as_deref(), Some("-Infinity"));
-        assert_eq!(format!("{:?}", Parameter::Text("hunter2".into())), "Parameter(..)");
+        assert_eq!(
+            Parameter::Float(f64::NEG_INFINITY).text().as_deref(),
+            Some("-Infinity")
+        );
+        assert_eq!(
+            format!("{:?}", Parameter::Text("hunter2".into())),
+            "Parameter(..)"
+        );
     }
 }

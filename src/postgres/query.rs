@@ -138,7 +138,11 @@ pub fn value(
             rows.columns.len()
         )));
     }
-    Ok(rows.cells.pop().and_then(|mut row| row.pop()).unwrap_or(Cell::Null))
+    Ok(rows
+        .cells
+        .pop()
+        .and_then(|mut row| row.pop())
+        .unwrap_or(Cell::Null))
 }
 
 /// Runs one statement of any kind; it commits by itself. Without a confirmation the outcome is unknown,
@@ -157,16 +161,22 @@ pub fn exec(
         settle(&client, time).await.map_err(library)?;
         let statement = client.prepare(&text).await.map_err(library)?;
         let parameters = references(&parameters);
-        client.execute(&statement, &parameters).await.map_err(|error| match library(error) {
-            Error::Closed { server, why } => Error::Unknown { server, why },
-            other => other,
-        })
+        client
+            .execute(&statement, &parameters)
+            .await
+            .map_err(|error| match library(error) {
+                Error::Closed { server, why } => Error::Unknown { server, why },
+                other => other,
+            })
     })
     .map_err(|error| match error {
         // Where it was when time ran out is not known, so the worse is assumed.
         Error::Timeout { server, limit } => Error::Unknown {
             server,
-            why: format!("no confirmation within {}", humantime::format_duration(limit)),
+            why: format!(
+                "no confirmation within {}",
+                humantime::format_duration(limit)
+            ),
         },
         other => other,
     })?;
@@ -203,7 +213,10 @@ async fn settle(client: &Client, time: Duration) -> Result<(), tokio_postgres::E
 }
 
 fn references(parameters: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
-    parameters.iter().map(|p| p as &(dyn ToSql + Sync)).collect()
+    parameters
+        .iter()
+        .map(|p| p as &(dyn ToSql + Sync))
+        .collect()
 }
 
 /// The columns of an answer, if each has a form here.

@@ -30,12 +30,11 @@ impl Server {
     /// A server at `postgres://[user[:password]@]host[:port][/database]`. Without a user it is
     /// `postgres`, without a database the user's name.
     pub fn new(url: &str, login: Login<'_>) -> Result<Self, Error> {
-        let address = Address::parse(url, &["postgres", "postgresql"]).map_err(|wrong| {
-            Error::Address {
+        let address =
+            Address::parse(url, &["postgres", "postgresql"]).map_err(|wrong| Error::Address {
                 url: wrong.shown,
                 why: wrong.why,
-            }
-        })?;
+            })?;
         let tls = address.query.iter().any(|(key, value)| {
             key == "sslmode" && !matches!(value.as_str(), "disable" | "allow" | "prefer")
         });
@@ -51,7 +50,11 @@ impl Server {
         Ok(Self {
             host: address.host().to_owned(),
             port: address.port(5432),
-            database: login.database.map(str::to_owned).or(path).unwrap_or_else(|| user.clone()),
+            database: login
+                .database
+                .map(str::to_owned)
+                .or(path)
+                .unwrap_or_else(|| user.clone()),
             user,
             password: login.password.map(str::to_owned).or(address.password),
         })
@@ -100,7 +103,10 @@ mod tests {
         for (url, want) in [
             ("postgres://host", "host:5432/postgres as postgres"),
             ("postgresql://ops@host:1", "host:1/ops as ops"),
-            ("postgres://ops:hunter2@[::1]/trading?sslmode=prefer", "[::1]:5432/trading as ops"),
+            (
+                "postgres://ops:hunter2@[::1]/trading?sslmode=prefer",
+                "[::1]:5432/trading as ops",
+            ),
         ] {
             let server = Server::new(url, Login::default()).unwrap();
             assert_eq!(server.to_string(), want);
@@ -114,7 +120,12 @@ mod tests {
         let server = Server::new("postgres://x:y@host/z", login).unwrap();
         assert_eq!(server.to_string(), "host:5432/c as a");
         assert_eq!(server.password(), Some("b"));
-        for bad in ["host", "http://host", "postgres://", "postgres://host/x?sslmode=require"] {
+        for bad in [
+            "host",
+            "http://host",
+            "postgres://",
+            "postgres://host/x?sslmode=require",
+        ] {
             assert!(Server::new(bad, Login::default()).is_err(), "{bad}");
         }
     }

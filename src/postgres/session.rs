@@ -43,7 +43,7 @@ where
         parting.token = None;
         answer
     };
-    match cx.wait(tokio::time::timeout(limit, whole)) {
+    match cx.wait(async move { tokio::time::timeout(limit, whole).await }) {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
             wait(&left);

@@ -108,8 +108,8 @@ pub fn read_only(text: &str) -> Result<String, String> {
         _ => return Err(WANTED.to_owned()),
     }
     for name in tokens.iter().filter_map(Token::name) {
-        let acts = ACTS.contains(&name.as_str())
-            || FAMILIES.iter().any(|family| name.starts_with(family));
+        let acts =
+            ACTS.contains(&name.as_str()) || FAMILIES.iter().any(|family| name.starts_with(family));
         if acts {
             return Err(format!("`{name}` acts on the server, so it is no read"));
         }

@@ -19,7 +19,9 @@ pub(super) struct Value(pub(super) Cell);
 
 impl<'a> FromSql<'a> for Value {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Wrong> {
-        cell(ty, raw).map(Self).ok_or_else(|| format!("malformed `{ty}`").into())
+        cell(ty, raw)
+            .map(Self)
+            .ok_or_else(|| format!("malformed `{ty}`").into())
     }
 
     fn from_sql_null(_: &Type) -> Result<Self, Wrong> {
@@ -38,11 +40,42 @@ pub(super) fn known(ty: &Type) -> bool {
         Kind::Domain(inner) | Kind::Array(inner) => known(inner),
         Kind::Simple | Kind::Pseudo => matches!(
             ty.name(),
-            "bool" | "char" | "int2" | "int4" | "int8" | "oid" | "xid" | "xid8" | "regclass" | "regproc"
-                | "regtype" | "regnamespace" | "regrole" | "float4" | "float8" | "numeric" | "text"
-                | "varchar" | "bpchar" | "name" | "unknown" | "citext" | "xml" | "json" | "jsonb"
-                | "uuid" | "bytea" | "date" | "time" | "timestamp" | "timestamptz" | "interval"
-                | "inet" | "cidr" | "pg_lsn" | "void"
+            "bool"
+                | "char"
+                | "int2"
+                | "int4"
+                | "int8"
+                | "oid"
+                | "xid"
+                | "xid8"
+                | "regclass"
+                | "regproc"
+                | "regtype"
+                | "regnamespace"
+                | "regrole"
+                | "float4"
+                | "float8"
+                | "numeric"
+                | "text"
+                | "varchar"
+                | "bpchar"
+                | "name"
+                | "unknown"
+                | "citext"
+                | "xml"
+                | "json"
+                | "jsonb"
+                | "uuid"
+                | "bytea"
+                | "date"
+                | "time"
+                | "timestamp"
+                | "timestamptz"
+                | "interval"
+                | "inet"
+                | "cidr"
+                | "pg_lsn"
+                | "void"
         ),
         _ => false,
     }
@@ -78,7 +111,11 @@ impl<'a> Bytes<'a> {
 /// One value; `None` when the bytes are not what the type says.
 fn cell(ty: &Type, raw: &[u8]) -> Option<Cell> {
     let mut bytes = Bytes(raw);
-    let text = || std::str::from_utf8(raw).ok().map(|t| Cell::Text(t.to_owned()));
+    let text = || {
+        std::str::from_utf8(raw)
+            .ok()
+            .map(|t| Cell::Text(t.to_owned()))
+    };
     match ty.kind() {
         Kind::Enum(_) => return text(),
         Kind::Domain(inner) => return cell(inner, raw),
@@ -183,7 +220,12 @@ fn numeric(bytes: &mut Bytes<'_>) -> Option<String> {
     }
     // All groups read as one whole number, and the place of the point as an exponent.
     let exponent = (weight + 1 - i32::from(groups)) * 4;
-    write!(text, "{}e{exponent}", if digits.is_empty() { "0" } else { &digits }).ok()?;
+    write!(
+        text,
+        "{}e{exponent}",
+        if digits.is_empty() { "0" } else { &digits }
+    )
+    .ok()?;
     Some(text)
 }
 
@@ -196,7 +238,14 @@ fn hex(bytes: &[u8]) -> String {
 
 fn uuid(bytes: [u8; 16]) -> String {
     let all = hex(&bytes);
-    format!("{}-{}-{}-{}-{}", &all[..8], &all[8..12], &all[12..16], &all[16..20], &all[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &all[..8],
+        &all[8..12],
+        &all[12..16],
+        &all[16..20],
+        &all[20..]
+    )
 }
 
 /// The first day that Postgres counts from.
@@ -296,7 +345,10 @@ mod tests {
         assert_eq!(interval(0, 0, 0), "PT0S");
         assert_eq!(interval(3_500_000, 2, 13), "P1Y1M2DT3.5S");
         assert_eq!(interval(-500_000, 0, 0), "PT-0.5S");
-        assert_eq!(timestamp(0, "Z").as_deref(), Some("2000-01-01T00:00:00.000000Z"));
+        assert_eq!(
+            timestamp(0, "Z").as_deref(),
+            Some("2000-01-01T00:00:00.000000Z")
+        );
         assert_eq!(timestamp(i64::MAX, "Z").as_deref(), Some("infinity"));
         assert_eq!(timestamp(i64::MAX - 1, ""), None);
         assert_eq!(date(-1).as_deref(), Some("1999-12-31"));
@@ -306,9 +358,19 @@ mod tests {
     #[test]
     fn hostile_bytes_are_no_value() {
         // A claimed length of two thousand million elements.
-        let raw: Vec<u8> = [1i32, 0, 23, i32::MAX, 1].iter().flat_map(|w| w.to_be_bytes()).collect();
+        let raw: Vec<u8> = [1i32, 0, 23, i32::MAX, 1]
+            .iter()
+            .flat_map(|w| w.to_be_bytes())
+            .collect();
         assert_eq!(cell(&Type::INT4_ARRAY, &raw), None);
-        for ty in [Type::INT4, Type::UUID, Type::NUMERIC, Type::INET, Type::JSONB, Type::TIMESTAMPTZ] {
+        for ty in [
+            Type::INT4,
+            Type::UUID,
+            Type::NUMERIC,
+            Type::INET,
+            Type::JSONB,
+            Type::TIMESTAMPTZ,
+        ] {
             assert_eq!(cell(&ty, &[]), None, "{ty}");
         }
         assert_eq!(cell(&Type::TEXT, &[0xFF]), None);

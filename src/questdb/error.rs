@@ -102,20 +102,20 @@ pub enum Error {
         /// Rows before it.
         rows: usize,
     },
-    /// The reply ends in the middle.
+    /// The reply ends in the middle, and the server goes on answering.
     #[error(
-        "QuestDB at `{server}` broke its reply off after {bytes} bytes (status {status}): the statement failed inside the server, the network is not to blame"
+        "QuestDB at `{server}` broke its reply off after {bytes} bytes and answers other statements: this one failed inside the server, the network is not to blame"
     )]
     Cut {
         /// Where.
         server: String,
-        /// What came.
+        /// What came of the body.
         bytes: usize,
-        /// HTTP status.
-        status: u16,
+        /// HTTP status; `None` when not even the head was complete.
+        status: Option<u16>,
     },
-    /// The connection closed before any reply.
-    #[error("QuestDB at `{server}` closed the connection without a reply: {why}")]
+    /// The connection closed before a complete reply.
+    #[error("QuestDB at `{server}` closed the connection without a complete reply: {why}")]
     NoReply {
         /// Where.
         server: String,

@@ -142,7 +142,9 @@ pub fn wal(cx: &Cx, server: &Server, limits: Limits) -> Result<Vec<Wal>, Error> 
             suspended: line.flag("suspended"),
             writer_txn,
             sequencer_txn,
-            pending: sequencer_txn.zip(writer_txn).map(|(s, w)| s.saturating_sub(w)),
+            pending: sequencer_txn
+                .zip(writer_txn)
+                .map(|(s, w)| s.saturating_sub(w)),
             error_tag: said("errorTag"),
             error_message: said("errorMessage"),
         })
@@ -153,8 +155,9 @@ pub fn wal(cx: &Cx, server: &Server, limits: Limits) -> Result<Vec<Wal>, Error> 
 /// Versions say differently that a table is missing, down to `exception in function factory`; so after
 /// a failure the list of tables is asked.
 fn missing(cx: &Cx, server: &Server, table: &str, limits: Limits, error: Error) -> Error {
-    let (Error::Invalid { status, .. } | Error::NotFound { status, .. } | Error::Failed { status, .. }) =
-        &error
+    let (Error::Invalid { status, .. }
+    | Error::NotFound { status, .. }
+    | Error::Failed { status, .. }) = &error
     else {
         return error;
     };

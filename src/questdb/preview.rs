@@ -40,7 +40,10 @@ pub fn hit(cx: &Cx, server: &Server, sql: &str, limits: Limits) -> Result<Hit, E
         return Ok(hit);
     };
     let known = tables(cx, server, limits)?;
-    let Some(known) = known.into_iter().find(|t| t.name.eq_ignore_ascii_case(name)) else {
+    let Some(known) = known
+        .into_iter()
+        .find(|t| t.name.eq_ignore_ascii_case(name))
+    else {
         return Ok(hit);
     };
     hit.exists = true;
@@ -99,12 +102,28 @@ mod tests {
     #[test]
     fn verbs_and_tables() {
         for (sql, verb_, table_) in [
-            ("drop table if exists \"Trades\"", "DROP TABLE", Some("Trades")),
-            ("ALTER TABLE t DROP PARTITION LIST '2024'", "ALTER TABLE", Some("t")),
+            (
+                "drop table if exists \"Trades\"",
+                "DROP TABLE",
+                Some("Trades"),
+            ),
+            (
+                "ALTER TABLE t DROP PARTITION LIST '2024'",
+                "ALTER TABLE",
+                Some("t"),
+            ),
             ("insert atomic into t select 1", "INSERT ATOMIC", Some("t")),
             ("UPDATE t SET a = 1", "UPDATE", Some("t")),
-            ("with a as (select 1) insert into t select 1", "WITH A", Some("t")),
-            ("CREATE TABLE IF NOT EXISTS t (a INT)", "CREATE TABLE", Some("t")),
+            (
+                "with a as (select 1) insert into t select 1",
+                "WITH A",
+                Some("t"),
+            ),
+            (
+                "CREATE TABLE IF NOT EXISTS t (a INT)",
+                "CREATE TABLE",
+                Some("t"),
+            ),
             ("CANCEL QUERY 1", "CANCEL QUERY", None),
             ("DROP TABLE", "DROP TABLE", None),
         ] {

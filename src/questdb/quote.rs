@@ -15,8 +15,9 @@ pub fn quote_name(name: &str) -> Result<String, Error> {
     if name.len() > 127 {
         return Err(bad("it is longer than 127 bytes"));
     }
-    if name.contains(['"', '\'', '`', '\\', '/', '?', ':', '(', ')', ',', '+', '*', '%', '~'])
-        || name.chars().any(char::is_control)
+    if name.contains([
+        '"', '\'', '`', '\\', '/', '?', ':', '(', ')', ',', '+', '*', '%', '~',
+    ]) || name.chars().any(char::is_control)
     {
         return Err(bad("it has a character that no QuestDB name has"));
     }
@@ -40,13 +41,28 @@ mod tests {
 
     #[test]
     fn names_and_texts() {
-        assert_eq!(quote_name("market_data").ok().as_deref(), Some("\"market_data\""));
+        assert_eq!(
+            quote_name("market_data").ok().as_deref(),
+            Some("\"market_data\"")
+        );
         assert_eq!(quote_name("größe 2").ok().as_deref(), Some("\"größe 2\""));
-        for bad in ["", "a\"b", "a'b", "a\nb", "a;--\"", "a/b", "a\0", &"x".repeat(128)] {
+        for bad in [
+            "",
+            "a\"b",
+            "a'b",
+            "a\nb",
+            "a;--\"",
+            "a/b",
+            "a\0",
+            &"x".repeat(128),
+        ] {
             assert!(quote_name(bad).is_err(), "{bad:?}");
         }
         assert_eq!(quote_text("it's").ok().as_deref(), Some("'it''s'"));
-        assert_eq!(quote_text("'; DROP TABLE t; --").ok().as_deref(), Some("'''; DROP TABLE t; --'"));
+        assert_eq!(
+            quote_text("'; DROP TABLE t; --").ok().as_deref(),
+            Some("'''; DROP TABLE t; --'")
+        );
         assert_eq!(quote_text(r"a\").ok().as_deref(), Some(r"'a\'"));
         assert!(quote_text("a\0b").is_err());
     }

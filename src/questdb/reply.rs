@@ -70,7 +70,7 @@ pub(super) fn read(server: &Server, body: &Body) -> Result<Reply, Error> {
                 200 if error.is_eof() => Error::Cut {
                     server: server.name(),
                     bytes: body.bytes.len(),
-                    status,
+                    status: Some(status),
                 },
                 _ if text.is_empty() => garbled("an empty reply".into()),
                 _ => garbled(format!("no JSON that it would send ({error})")),
@@ -111,7 +111,9 @@ pub(super) fn read(server: &Server, body: &Body) -> Result<Reply, Error> {
             .into_iter()
             .map(|row| {
                 let cells = row.into_iter().zip(&columns);
-                cells.map(|(cell, column)| typed(cell, &column.ty)).collect()
+                cells
+                    .map(|(cell, column)| typed(cell, &column.ty))
+                    .collect()
             })
             .collect();
         return Ok(Reply::Rows(columns, cells));
@@ -143,7 +145,8 @@ fn typed(cell: Cell, ty: &str) -> Cell {
 fn refusal(server: &Server, status: u16, message: String, position: &Value) -> Error {
     let lower = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if matches!(status, 401 | 403) || has(&["permission denied", "access denied", "not permitted"]) {
+    if matches!(status, 401 | 403) || has(&["permission denied", "access denied", "not permitted"])
+    {
         return Error::Refused {
             server: server.name(),
             status,
@@ -214,8 +217,13 @@ mod tests {
                 vec![Cell::Null, Cell::Null, Cell::Null],
             ]
         );
-        assert!(rows(r#"{"columns":[{"name":"a","type":"INT"}],"dataset":[],"count":0}"#).is_empty());
-        assert!(matches!(reply(200, r#"{"ddl":"OK"}"#), Ok(Reply::Done("ddl", None))));
+        assert!(
+            rows(r#"{"columns":[{"name":"a","type":"INT"}],"dataset":[],"count":0}"#).is_empty()
+        );
+        assert!(matches!(
+            reply(200, r#"{"ddl":"OK"}"#),
+            Ok(Reply::Done("ddl", None))
+        ));
         assert!(matches!(
             reply(200, r#"{"dml":"OK","updated":7}"#),
             Ok(Reply::Done("dml", Some(7)))
@@ -236,17 +244,43 @@ mod tests {
             Err(Error::Failed { .. }) => "failed",
             Err(Error::NotFound { .. }) => "not found",
             Err(Error::ServerTimeout { .. }) => "timeout",
-            Err(Error::Invalid { position: Some(0), .. }) => "invalid at 0",
+            Err(Error::Invalid {
+                position: Some(0), ..
+            }) => "invalid at 0",
             Err(Error::Invalid { .. }) => "invalid",
             Err(_) => "other",
         };
         let columns = r#""columns":[{"name":"a","type":"LONG"},{"name":"b","type":"STRING"}]"#;
         let table: &[(u16, String, &str)] = &[
-            (200, format!(r#"{{{columns},"dataset":[[1,"a"],[2]],"count":2,"error":"breached memory limit","errorPos":0}}"#), "late 2"),
-            (200, format!(r#"{{{columns},"dataset":[[]],"count":1,"error":"table is suspended [tableName=w]"}}"#), "late 1"),
-            (200, format!(r#"{{{columns},"dataset":[[1,"a"],[2,"b"]],"count":3}}"#), "garbled"),
-            (200, format!(r#"{{{columns},"dataset":[[1,"a"],[2,"b"]]}}"#), "garbled"),
-            (200, format!(r#"{{{columns},"dataset":[[1]],"count":1}}"#), "garbled"),
+            (
+                200,
+                format!(
+                    r#"{{{columns},"dataset":[[1,"a"],[2]],"count":2,"error":"breached memory limit","errorPos":0}}"#
+                ),
+                "late 2",
+            ),
+            (
+                200,
+                format!(
+                    r#"{{{columns},"dataset":[[]],"count":1,"error":"table is suspended [tableName=w]"}}"#
+                ),
+                "late 1",
+            ),
+            (
+                200,
+                format!(r#"{{{columns},"dataset":[[1,"a"],[2,"b"]],"count":3}}"#),
+                "garbled",
+            ),
+            (
+                200,
+                format!(r#"{{{columns},"dataset":[[1,"a"],[2,"b"]]}}"#),
+                "garbled",
+            ),
+            (
+                200,
+                format!(r#"{{{columns},"dataset":[[1]],"count":1}}"#),
+                "garbled",
+            ),
             (200, format!(r#"{{{columns},"dataset":[[1,"a"],[2"#), "cut"),
             (200, String::new(), "cut"),
             (200, "{}".into(), "garbled"),
@@ -254,13 +288,42 @@ mod tests {
             (404, "not found".into(), "garbled"),
             (405, String::new(), "garbled"),
             (401, "Unauthorized\r\n".into(), "refused"),
-            (403, r#"{"error":"Write permission denied","position":0}"#.into(), "refused"),
-            (400, r#"{"error":"Could not create table, Write permission denied","position":0}"#.into(), "refused"),
-            (400, r#"{"error":"table does not exist [table=x]","position":14}"#.into(), "not found"),
-            (400, r#"{"error":"Invalid column: nosuch","position":7}"#.into(), "invalid"),
-            (200, r#"{"error":"empty query","query":"","position":"0"}"#.into(), "invalid at 0"),
-            (400, r#"{"error":"timeout, query aborted [fd=3]","position":0}"#.into(), "timeout"),
-            (400, r#"{"error":"cancelled by user","position":0}"#.into(), "failed"),
+            (
+                403,
+                r#"{"error":"Write permission denied","position":0}"#.into(),
+                "refused",
+            ),
+            (
+                400,
+                r#"{"error":"Could not create table, Write permission denied","position":0}"#
+                    .into(),
+                "refused",
+            ),
+            (
+                400,
+                r#"{"error":"table does not exist [table=x]","position":14}"#.into(),
+                "not found",
+            ),
+            (
+                400,
+                r#"{"error":"Invalid column: nosuch","position":7}"#.into(),
+                "invalid",
+            ),
+            (
+                200,
+                r#"{"error":"empty query","query":"","position":"0"}"#.into(),
+                "invalid at 0",
+            ),
+            (
+                400,
+                r#"{"error":"timeout, query aborted [fd=3]","position":0}"#.into(),
+                "timeout",
+            ),
+            (
+                400,
+                r#"{"error":"cancelled by user","position":0}"#.into(),
+                "failed",
+            ),
             (500, r#"{"error":"","position":0}"#.into(), "failed"),
         ];
         for (status, body, want) in table {

@@ -96,23 +96,42 @@ mod tests {
     #[test]
     fn addresses() {
         let plain = Server::new("http://questdb:9000/", None, None).unwrap();
-        assert_eq!((plain.url(), plain.name().as_str()), ("http://questdb:9000", "questdb:9000"));
+        assert_eq!(
+            (plain.url(), plain.name().as_str()),
+            ("http://questdb:9000", "questdb:9000")
+        );
         assert_eq!(
             plain.exec("select 'ü' + 1", Some(3)).as_str(),
             "http://questdb:9000/exec?query=select+%27%C3%BC%27+%2B+1&limit=3"
         );
         let proxied = Server::new("https://ops:s%40fe%2B+x@host/db/", None, None).unwrap();
-        assert_eq!((proxied.url(), proxied.name().as_str()), ("https://host/db", "host:443"));
-        assert_eq!((proxied.user(), proxied.password()), (Some("ops"), Some("s@fe++x")));
+        assert_eq!(
+            (proxied.url(), proxied.name().as_str()),
+            ("https://host/db", "host:443")
+        );
+        assert_eq!(
+            (proxied.user(), proxied.password()),
+            (Some("ops"), Some("s@fe++x"))
+        );
         assert_eq!(proxied.exec("x", None).path(), "/db/exec");
-        assert_eq!(format!("{proxied:?} {proxied}"), "Server(https://host/db as ops) https://host/db as ops");
+        assert_eq!(
+            format!("{proxied:?} {proxied}"),
+            "Server(https://host/db as ops) https://host/db as ops"
+        );
         let given = Server::new("http://a:b@host", Some("c"), Some("d")).unwrap();
         assert_eq!((given.user(), given.password()), (Some("c"), Some("d")));
     }
 
     #[test]
     fn no_address() {
-        for bad in ["", "questdb:9000", "ftp://x", "http://", "tcp://user:hunter2@x", "http://user:hunter2@"] {
+        for bad in [
+            "",
+            "questdb:9000",
+            "ftp://x",
+            "http://",
+            "tcp://user:hunter2@x",
+            "http://user:hunter2@",
+        ] {
             let error = Server::new(bad, None, None).unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }

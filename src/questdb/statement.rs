@@ -187,7 +187,9 @@ mod tests {
     #[test]
     fn the_reason_names_the_word() {
         assert_eq!(
-            read_only("with a as (select 1) insert into t select 1").err().as_deref(),
+            read_only("with a as (select 1) insert into t select 1")
+                .err()
+                .as_deref(),
             Some("`INSERT` is no read: a read is one SELECT, WITH, SHOW, or EXPLAIN of a SELECT")
         );
         assert_eq!(

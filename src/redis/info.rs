@@ -33,7 +33,10 @@ fn typed(name: &str, value: &str) -> Value {
         .split(',')
         .map(|pair| {
             let (key, value) = pair.split_once('=')?;
-            Some((key.to_owned(), number(value).unwrap_or_else(|| value.into())))
+            Some((
+                key.to_owned(),
+                number(value).unwrap_or_else(|| value.into()),
+            ))
         })
         .collect();
     pairs
@@ -54,7 +57,10 @@ fn number(text: &str) -> Option<Value> {
     if !digits(before.strip_prefix('-').unwrap_or(before)) || !digits(after) {
         return None;
     }
-    text.parse().ok().and_then(Number::from_f64).map(Value::Number)
+    text.parse()
+        .ok()
+        .and_then(Number::from_f64)
+        .map(Value::Number)
 }
 
 #[cfg(test)]

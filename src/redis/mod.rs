@@ -7,5 +7,7 @@ mod server;
 mod session;
 
 pub use error::Error;
-pub use query::{Key, KeyCount, Memory, Ping, count_keys, get, hash, info, key, memory, ping, size};
+pub use query::{
+    Key, KeyCount, Memory, Ping, count_keys, get, hash, info, key, memory, ping, size,
+};
 pub use server::Server;

@@ -143,7 +143,9 @@ pub fn count_keys(
     limit: Duration,
 ) -> Result<KeyCount, Error> {
     let pattern = pattern.to_owned();
-    session::with(cx, server, limit, move |session| scan(session, pattern, most))
+    session::with(cx, server, limit, move |session| {
+        scan(session, pattern, most)
+    })
 }
 
 async fn scan(mut session: Session, pattern: String, most: usize) -> Result<KeyCount, Error> {
@@ -175,10 +177,16 @@ pub fn get(cx: &Cx, server: &Server, key: &str, limit: Duration) -> Result<Optio
     let asked = key.to_owned();
     let value = session::with(cx, server, limit, move |mut session| async move {
         of_type(&mut session, &asked, "string").await?;
-        session.ask::<Option<Vec<u8>>>(&cmd("GET").arg(&asked).take()).await
+        session
+            .ask::<Option<Vec<u8>>>(&cmd("GET").arg(&asked).take())
+            .await
     })?;
     value
-        .map(|bytes| String::from_utf8(bytes).map_err(|_| Error::NotText { key: key.to_owned() }))
+        .map(|bytes| {
+            String::from_utf8(bytes).map_err(|_| Error::NotText {
+                key: key.to_owned(),
+            })
+        })
         .transpose()
 }
 
@@ -205,7 +213,9 @@ pub fn hash(
         let all = cmd("HGETALL").arg(&asked).take();
         session.ask::<Vec<(Vec<u8>, Vec<u8>)>>(&all).await.map(Some)
     })?;
-    let not_text = || Error::NotText { key: key.to_owned() };
+    let not_text = || Error::NotText {
+        key: key.to_owned(),
+    };
     fields
         .map(|fields| {
             let mut map = Map::new();

@@ -31,10 +31,14 @@ impl Server {
         let path = address.path();
         let database = match path.as_str() {
             "" => 0,
-            path => path.parse().ok().filter(|n| *n >= 0).ok_or_else(|| Error::Address {
-                url: address.url.to_string(),
-                why: format!("`{path}` is no number of a database"),
-            })?,
+            path => path
+                .parse()
+                .ok()
+                .filter(|n| *n >= 0)
+                .ok_or_else(|| Error::Address {
+                    url: address.url.to_string(),
+                    why: format!("`{path}` is no number of a database"),
+                })?,
         };
         Ok(Self {
             host: address.host().to_owned(),
@@ -101,7 +105,13 @@ mod tests {
             assert_eq!(format!("{server:?}"), format!("Server({want})"));
             assert_eq!(server.password().is_some(), url.contains("hunter2"));
         }
-        for bad in ["", "rediss://host", "redis://host/x", "redis://host/-1", "redis://"] {
+        for bad in [
+            "",
+            "rediss://host",
+            "redis://host/x",
+            "redis://host/-1",
+            "redis://",
+        ] {
             assert!(Server::new(bad, None, None).is_err(), "{bad}");
         }
     }

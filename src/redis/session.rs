@@ -36,7 +36,7 @@ where
 {
     let asked = server.clone();
     let whole = async move { work(Session::open(asked).await?).await };
-    match cx.wait(tokio::time::timeout(limit, whole))? {
+    match cx.wait(async move { tokio::time::timeout(limit, whole).await })? {
         Ok(answer) => answer,
         Err(_) => Err(Error::Timeout {
             server: server.name(),
@@ -100,7 +100,10 @@ fn failure(server: &Server, error: &RedisError) -> Error {
         Some(detail) => format!("{code} {detail}"),
         None => error.to_string(),
     };
-    if matches!(error.kind(), ErrorKind::Server(ServerErrorKind::BusyLoading)) {
+    if matches!(
+        error.kind(),
+        ErrorKind::Server(ServerErrorKind::BusyLoading)
+    ) {
         return Error::Loading { server };
     }
     let refused = matches!(code, "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED")
