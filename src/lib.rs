@@ -3,6 +3,7 @@
 //! Floors, each calling only downwards: [`cli`] - [`script`] - [`api`] - [`gate`] - the domains - [`run`].
 //! `docs/architecture.md` says why.
 
+mod address;
 pub mod api;
 pub mod cli;
 pub mod docker;
@@ -20,3 +21,9 @@ pub mod net;
 pub mod run;
 pub mod script;
 pub mod system;
+pub mod postgres;
+pub mod questdb;
+pub mod redis;
+pub mod rows;
+pub mod run;
+mod sql;

@@ -27,6 +27,11 @@ mod plan;
 mod primitive;
 pub mod proc;
 pub mod regex;
+mod postgres;
+mod primitive;
+mod questdb;
+mod redis;
+mod rows;
 mod shape;
 pub mod sys;
 mod task;
@@ -79,3 +84,5 @@ pub static NAMESPACES: &[&Namespace] = &[
     &workflow::NAMESPACE,
 ];
 pub static NAMESPACES: &[&Namespace] = &[&dns::NAMESPACE, &http::NAMESPACE, &tcp::NAMESPACE];
+pub static NAMESPACES: &[&Namespace] =
+    &[&postgres::NAMESPACE, &questdb::NAMESPACE, &redis::NAMESPACE];
