@@ -7,41 +7,34 @@ mod args;
 mod branch;
 mod call;
 mod dispatch;
-pub mod docker;
+mod dns;
+mod docker;
+mod env;
 mod failure;
+mod fs;
 mod history;
+mod http;
+mod json;
+mod lock;
 mod output;
 mod plan;
-pub mod dns;
-mod failure;
-pub mod http;
-mod primitive;
-mod report;
-pub mod env;
-mod failure;
-pub mod fs;
-pub mod json;
-pub mod lock;
-mod output;
-mod plan;
-mod primitive;
-pub mod proc;
-pub mod regex;
 mod postgres;
 mod primitive;
+mod proc;
 mod questdb;
 mod redis;
+mod regex;
+mod report;
 mod rows;
 mod shape;
-pub mod sys;
+mod sys;
 mod task;
-pub mod text;
-pub mod time;
+mod tcp;
+mod text;
+mod time;
 pub(crate) mod ui;
-mod workflow;
-pub use workflow::WorkflowRunner;
-pub mod tcp;
 pub mod units;
+mod workflow;
 
 pub use branch::{Branch, Frame, enter, with_branch};
 pub use call::Call;
@@ -62,27 +55,31 @@ pub(crate) fn human(value: &rhai::Dynamic, output: Output) -> Option<String> {
     report::human(value, output)
 }
 
+pub use workflow::WorkflowRunner;
+
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
-    &history::NAMESPACE,
+    &dns::NAMESPACE,
     &docker::NAMESPACE,
-    &plan::NAMESPACE,
-    &report::NAMESPACE,
     &env::NAMESPACE,
     &fs::NAMESPACE,
+    &history::NAMESPACE,
+    &http::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
     &plan::NAMESPACE,
+    &postgres::NAMESPACE,
     &proc::NAMESPACE,
+    &questdb::NAMESPACE,
+    &redis::NAMESPACE,
     &regex::NAMESPACE,
+    &report::NAMESPACE,
     &sys::NAMESPACE,
     &task::NAMESPACE,
+    &tcp::NAMESPACE,
     &text::NAMESPACE,
     &time::NAMESPACE,
     &ui::NAMESPACE,
     &workflow::NAMESPACE,
 ];
-pub static NAMESPACES: &[&Namespace] = &[&dns::NAMESPACE, &http::NAMESPACE, &tcp::NAMESPACE];
-pub static NAMESPACES: &[&Namespace] =
-    &[&postgres::NAMESPACE, &questdb::NAMESPACE, &redis::NAMESPACE];
