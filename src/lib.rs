@@ -1,14 +1,17 @@
 //! `tradeops`: a scriptable operations runtime. Typed primitives in Rust, workflows in Rhai.
 //!
-//! Floors, each calling only downwards: `cli` - `script` - [`api`] - [`gate`] - the domains - [`run`].
+//! Floors, each calling only downwards: [`cli`] - [`script`] - [`api`] - [`gate`] - the domains - [`run`].
 //! `docs/architecture.md` says why.
 
 mod address;
 pub mod api;
+pub mod cli;
 pub mod gate;
 pub mod postgres;
+pub mod prometheus;
 pub mod questdb;
 pub mod redis;
 pub mod rows;
 pub mod run;
+pub mod script;
 mod sql;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
-use super::{Args, Branch, Failure, Kind};
+use super::{Args, Branch, Failure, Frame, Kind};
 use crate::gate::{Run, Site};
 use crate::run::Cx;
 
@@ -27,13 +27,20 @@ impl Call<'_> {
     pub(super) fn within(&self, cx: &Cx) -> Self {
         Self {
             args: self.args.clone(),
-            branch: Branch {
-                run: self.branch.run.clone(),
-                cx: cx.clone(),
-            },
+            branch: self.branch.on(cx.clone()),
             native: self.native,
             site: self.site.clone(),
         }
+    }
+
+    /// The branch, to hand it to workers.
+    pub(super) fn branch(&self) -> &Branch {
+        &self.branch
+    }
+
+    /// The script that calls.
+    pub fn frame(&self) -> &Arc<Frame> {
+        &self.branch.frame
     }
 
     /// The run.
@@ -60,12 +67,18 @@ impl Call<'_> {
     pub fn invoke(&self, closure: &FnPtr, args: Vec<Dynamic>) -> Result<Dynamic, Failure> {
         closure
             .call_within_context::<Dynamic>(self.native, args)
-            .map_err(|error| thrown(&error))
+            .map_err(thrown)
     }
 }
 
 /// What a closure threw, as a failure: a primitive's own map keeps its kind; anything else is `failed`.
-pub(crate) fn thrown(error: &EvalAltResult) -> Failure {
+pub(crate) fn thrown(error: Box<EvalAltResult>) -> Failure {
+    let mut failure = read(&error);
+    failure.cause = Some(Arc::from(error));
+    failure
+}
+
+fn read(error: &EvalAltResult) -> Failure {
     let mut inner = error;
     while let EvalAltResult::ErrorInFunctionCall(_, _, next, _)
     | EvalAltResult::ErrorInModule(_, next, _) = inner

@@ -5,7 +5,7 @@
 
 use std::any::TypeId;
 use std::collections::HashSet;
-use std::sync::RwLock;
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use rhai::{
     Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext, Position,
@@ -30,6 +30,13 @@ impl SiteTable {
     pub fn add(&self, file: &str, line: usize, column: usize, callee: String) {
         if let Ok(mut sites) = self.0.write() {
             sites.insert((file.to_owned(), line, column, callee));
+        }
+    }
+
+    /// Adds the calls of another table.
+    pub fn extend(&self, other: &Self) {
+        if let (Ok(mut sites), Ok(more)) = (self.0.write(), other.0.read()) {
+            sites.extend(more.iter().cloned());
         }
     }
 
@@ -64,26 +71,23 @@ fn module(namespace: &'static Namespace) -> Shared<Module> {
         let (least, most) = primitive.arity();
         for count in least..=most {
             let arity = vec![TypeId::of::<Dynamic>(); count];
-            FuncRegistration::new(primitive.name)
-                .with_volatility(true)
-                .set_into_module_raw(
-                    &mut module,
-                    arity,
-                    RhaiFunc::Pure {
-                        func: Shared::new(
-                            move |native: Option<NativeCallContext<'_>>,
-                                  args: &mut [&mut Dynamic]| {
-                                match native {
-                                    Some(native) => dispatch(namespace, primitive, &native, args),
-                                    None => unreachable!("`has_context` is set"),
-                                }
-                            },
-                        ),
-                        has_context: true,
-                        is_pure: true,
-                        is_volatile: true,
-                    },
-                );
+            FuncRegistration::new(primitive.name).set_into_module_raw(
+                &mut module,
+                arity,
+                RhaiFunc::Pure {
+                    func: Shared::new(
+                        move |native: Option<NativeCallContext<'_>>, args: &mut [&mut Dynamic]| {
+                            match native {
+                                Some(native) => dispatch(namespace, primitive, &native, args),
+                                None => unreachable!("`has_context` is set"),
+                            }
+                        },
+                    ),
+                    has_context: true,
+                    is_pure: true,
+                    is_volatile: true,
+                },
+            );
         }
     }
     module.build_index();
@@ -101,15 +105,20 @@ fn dispatch(
     let Some(branch) = with_branch(Branch::clone) else {
         return Err(Failure::new(Kind::Conflict, "no run is going on").throw(&name, "", at));
     };
-    if branch.run.doom().is_some() || branch.cx.cancel().stopped().is_some() {
+    if branch.run.stopped(&branch.cx) {
         return Err(terminated(at));
     }
-    let args = decode(primitive, args).map_err(|failure| failure.throw(&name, "", at))?;
     let run = branch.run.clone();
-    let site = run
-        .resources()
+    let resources = run.resources();
+    let site = resources
         .get_or(SiteTable::default)
         .place(native.call_source(), at, &name);
+    let args = decode(primitive, args).map_err(|failure| {
+        resources
+            .get_or(LastRaise::default)
+            .note(&failure.message, &site);
+        failure.throw(&name, "", at)
+    })?;
     let call = Call {
         args,
         branch,
@@ -121,7 +130,7 @@ fn dispatch(
         .access_of
         .map_or(primitive.access, |of| of(&call.args));
     if !access.gated() {
-        return (primitive.call)(&call).or_else(|failure| raise(&call, &failure, &name, "", at));
+        return (primitive.call)(&call).or_else(|failure| raise(&call, failure, &name, "", at));
     }
     let op = Op {
         namespace: namespace.name,
@@ -136,6 +145,7 @@ fn dispatch(
     };
     let passed = run.pass(
         call.cx(),
+        &call.frame().grants,
         &op,
         || primitive.vet.map_or(Ok(()), |vet| vet(&call)),
         || {
@@ -159,7 +169,7 @@ fn dispatch(
             _ => unreachable!("a change returns a record; a test over all primitives says so"),
         }),
         Ok(Pass::Doomed) => Err(terminated(at)),
-        Err(failure) => raise(&call, &failure, &name, &op.target, at),
+        Err(failure) => raise(&call, failure, &name, &op.target, at),
     }
 }
 
@@ -177,7 +187,7 @@ fn outcome(answer: &Answer) -> Outcome {
 /// Throws a failure; a stop of this branch cannot be caught.
 fn raise(
     call: &Call<'_>,
-    failure: &Failure,
+    failure: Failure,
     name: &str,
     target: &str,
     at: Position,
@@ -196,7 +206,32 @@ fn raise(
         }
         return Err(terminated(at));
     }
+    if failure.original.is_none() {
+        call.run()
+            .resources()
+            .get_or(LastRaise::default)
+            .note(&failure.message, call.site());
+    }
     Err(failure.throw(name, target, at))
+}
+
+/// Where the last failure was thrown: Rhai reports the right line of it, but not always the right file.
+#[derive(Debug, Default)]
+pub struct LastRaise(Mutex<Option<(String, Site)>>);
+
+impl LastRaise {
+    fn note(&self, message: &str, site: &Site) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((message.to_owned(), site.clone()));
+    }
+
+    /// The place of the failure with this message, if it was the last one.
+    pub fn site_of(&self, message: &str) -> Option<Site> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref()
+            .filter(|(m, _)| m == message)
+            .map(|(_, site)| site.clone())
+    }
 }
 
 /// The error that no `catch` gets.

@@ -3,27 +3,50 @@
 //! The files are thin: convert in, call the domain, convert out. The one wrapper around every call is
 //! in `dispatch`; the gate that it passes is the floor below.
 
+mod args;
 mod branch;
 mod call;
 mod dispatch;
 mod failure;
+mod output;
+mod plan;
 mod postgres;
 mod primitive;
 mod questdb;
 mod redis;
 mod rows;
 mod shape;
+mod task;
+pub(crate) mod ui;
+mod workflow;
+pub use workflow::WorkflowRunner;
 pub mod units;
 
-pub use branch::{Branch, enter, with_branch};
+pub use branch::{Branch, Frame, enter, with_branch};
 pub use call::Call;
-pub use dispatch::{SiteTable, register};
+pub(crate) use call::thrown;
+pub use dispatch::{LastRaise, SiteTable, register};
+pub(crate) use dispatch::{closest, to_json};
 pub use failure::{Failure, Kind};
+pub use output::{Cleanup, Output, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
 };
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
+/// A result as people read it, for the records that have a form of their own.
+pub(crate) fn human(_: &rhai::Dynamic, _: Output) -> Option<String> {
+    None
+}
+
 /// Every namespace, in alphabetical order.
-pub static NAMESPACES: &[&Namespace] =
-    &[&postgres::NAMESPACE, &questdb::NAMESPACE, &redis::NAMESPACE];
+pub static NAMESPACES: &[&Namespace] = &[
+    &args::NAMESPACE,
+    &plan::NAMESPACE,
+    &postgres::NAMESPACE,
+    &questdb::NAMESPACE,
+    &redis::NAMESPACE,
+    &task::NAMESPACE,
+    &ui::NAMESPACE,
+    &workflow::NAMESPACE,
+];

@@ -19,6 +19,7 @@ pub use capability::{Capability, CapabilityError, Denial, Grants, Profile};
 pub use doom::{Doom, DoomKind};
 pub use mode::Mode;
 pub use op::{Access, Op, Site};
+pub(crate) use plan::hex;
 pub use plan::{Allowance, Blast, Plan, PlanError, Step};
 pub use redact::Redactor;
 pub use resources::Resources;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,6 @@ pub struct Origin {
 pub struct RunParts {
     /// Who and what.
     pub origin: Origin,
-    /// What it may do.
-    pub grants: Grants,
     /// How changes are treated.
     pub mode: Mode,
     /// Where changes are written down.
@@ -50,7 +48,6 @@ pub struct RunParts {
 /// A run.
 pub struct Run {
     origin: Origin,
-    grants: Grants,
     mode: Mode,
     cx: Cx,
     began: Instant,
@@ -63,6 +60,7 @@ pub struct Run {
     flights: Mutex<Vec<Arc<Flight>>>,
     ops: AtomicU64,
     sequence: AtomicU64,
+    cleaning: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -101,7 +99,6 @@ impl Run {
     pub fn new(parts: RunParts) -> Self {
         Self {
             origin: parts.origin,
-            grants: parts.grants,
             mode: parts.mode,
             cx: parts.cx,
             began: Instant::now(),
@@ -114,17 +111,13 @@ impl Run {
             flights: Mutex::default(),
             ops: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
+            cleaning: AtomicBool::new(false),
         }
     }
 
     /// Who and what.
     pub fn origin(&self) -> &Origin {
         &self.origin
-    }
-
-    /// What it may do.
-    pub fn grants(&self) -> &Grants {
-        &self.grants
     }
 
     /// How changes are treated.
@@ -182,11 +175,12 @@ impl Run {
         lock(&self.flights).clone()
     }
 
-    /// Lets `op` pass, or not. `preview` tells what a change would hit; `act` does it; `outcome` reads
+    /// Lets `op` of a script with these `grants` pass, or not. `preview` tells what a change would hit; `act` does it; `outcome` reads
     /// from its answer how it ended.
     pub fn pass<T, E>(
         &self,
         cx: &Cx,
+        grants: &Grants,
         op: &Op,
         vet: impl FnOnce() -> Result<(), String>,
         preview: impl FnOnce() -> Result<Blast, E>,
@@ -196,7 +190,7 @@ impl Run {
         if self.stopped(cx) {
             return Ok(Pass::Doomed);
         }
-        if let Err(denial) = self.grants.check(op) {
+        if let Err(denial) = grants.check(op) {
             self.set_doom(Doom::of(DoomKind::Denied, op, denial.message).hint(denial.hint));
             return Ok(Pass::Doomed);
         }
@@ -291,8 +285,15 @@ impl Run {
     }
 
     /// Whether the branch or the run was stopped.
-    fn stopped(&self, cx: &Cx) -> bool {
-        self.doom.get().is_some() || cx.cancel().stopped().is_some()
+    pub fn stopped(&self, cx: &Cx) -> bool {
+        let doomed = self.doom.get().is_some() && !self.cleaning.load(Ordering::Acquire);
+        doomed || cx.cancel().stopped().is_some()
+    }
+
+    /// From now on only clean-up runs, on a branch of its own: the doom that ended the script does not
+    /// end it. What the run may do stays as it was.
+    pub fn begin_cleanup(&self) {
+        self.cleaning.store(true, Ordering::Release);
     }
 
     fn next_id(&self) -> String {
@@ -334,14 +335,26 @@ impl Run {
         });
     }
 
-    /// Ends a plan that cannot be foreseen further.
-    pub fn set_incomplete(&self, op: &Op, why: String) {
-        let mut planned = lock(&self.planned);
-        if planned.incomplete.is_none() {
-            planned.incomplete = Some(format!("{}: {why}", op.site));
-        }
-        drop(planned);
+    /// Ends a plan at an op whose answer depends on something planned.
+    fn set_incomplete(&self, op: &Op, why: String) {
+        lock(&self.planned)
+            .incomplete
+            .get_or_insert_with(|| format!("{}: {why}", op.site));
         self.set_doom(Doom::of(DoomKind::Incomplete, op, why));
+    }
+
+    /// Ends a plan at something else that cannot be foreseen.
+    pub fn end_plan(&self, why: String) {
+        lock(&self.planned)
+            .incomplete
+            .get_or_insert_with(|| why.clone());
+        self.set_doom(Doom {
+            kind: DoomKind::Incomplete,
+            message: why,
+            hint: None,
+            op: None,
+            site: None,
+        });
     }
 
     /// The plan so far.
