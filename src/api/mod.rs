@@ -70,6 +70,8 @@ pub static NAMESPACES: &[&Namespace] = &[
     &lock::NAMESPACE,
     &plan::NAMESPACE,
     &postgres::NAMESPACE,
+    &questdb::NAMESPACE,
+    &redis::NAMESPACE,
     &proc::NAMESPACE,
     &questdb::NAMESPACE,
     &redis::NAMESPACE,
