@@ -7,25 +7,34 @@ mod args;
 mod branch;
 mod call;
 mod dispatch;
-pub mod env;
+mod dns;
+mod docker;
+mod env;
 mod failure;
-pub mod fs;
-pub mod json;
-pub mod lock;
+mod fs;
+mod history;
+mod http;
+mod json;
+mod lock;
 mod output;
 mod plan;
+mod postgres;
 mod primitive;
-pub mod proc;
-pub mod regex;
+mod proc;
+mod questdb;
+mod redis;
+mod regex;
+mod report;
+mod rows;
 mod shape;
-pub mod sys;
+mod sys;
 mod task;
-pub mod text;
-pub mod time;
+mod tcp;
+mod text;
+mod time;
 pub(crate) mod ui;
-mod workflow;
-pub use workflow::WorkflowRunner;
 pub mod units;
+mod workflow;
 
 pub use branch::{Branch, Frame, enter, with_branch};
 pub use call::Call;
@@ -39,23 +48,36 @@ pub use primitive::{
 };
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
+pub(crate) use report::is_report;
+
 /// A result as people read it, for the records that have a form of their own.
-pub(crate) fn human(_: &rhai::Dynamic, _: Output) -> Option<String> {
-    None
+pub(crate) fn human(value: &rhai::Dynamic, output: Output) -> Option<String> {
+    report::human(value, output)
 }
+
+pub use workflow::WorkflowRunner;
 
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
+    &dns::NAMESPACE,
+    &docker::NAMESPACE,
     &env::NAMESPACE,
     &fs::NAMESPACE,
+    &history::NAMESPACE,
+    &http::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
     &plan::NAMESPACE,
+    &postgres::NAMESPACE,
     &proc::NAMESPACE,
+    &questdb::NAMESPACE,
+    &redis::NAMESPACE,
     &regex::NAMESPACE,
+    &report::NAMESPACE,
     &sys::NAMESPACE,
     &task::NAMESPACE,
+    &tcp::NAMESPACE,
     &text::NAMESPACE,
     &time::NAMESPACE,
     &ui::NAMESPACE,
