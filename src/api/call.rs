@@ -60,12 +60,18 @@ impl Call<'_> {
     pub fn invoke(&self, closure: &FnPtr, args: Vec<Dynamic>) -> Result<Dynamic, Failure> {
         closure
             .call_within_context::<Dynamic>(self.native, args)
-            .map_err(|error| thrown(&error))
+            .map_err(thrown)
     }
 }
 
 /// What a closure threw, as a failure: a primitive's own map keeps its kind; anything else is `failed`.
-pub(crate) fn thrown(error: &EvalAltResult) -> Failure {
+pub(crate) fn thrown(error: Box<EvalAltResult>) -> Failure {
+    let mut failure = read(&error);
+    failure.cause = Some(Arc::from(error));
+    failure
+}
+
+fn read(error: &EvalAltResult) -> Failure {
     let mut inner = error;
     while let EvalAltResult::ErrorInFunctionCall(_, _, next, _)
     | EvalAltResult::ErrorInModule(_, next, _) = inner

@@ -5,7 +5,7 @@
 
 use std::any::TypeId;
 use std::collections::HashSet;
-use std::sync::RwLock;
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use rhai::{
     Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext, Position,
@@ -98,15 +98,20 @@ fn dispatch(
     let Some(branch) = with_branch(Branch::clone) else {
         return Err(Failure::new(Kind::Conflict, "no run is going on").throw(&name, "", at));
     };
-    if branch.run.doom().is_some() || branch.cx.cancel().stopped().is_some() {
+    if branch.run.stopped(&branch.cx) {
         return Err(terminated(at));
     }
-    let args = decode(primitive, args).map_err(|failure| failure.throw(&name, "", at))?;
     let run = branch.run.clone();
-    let site = run
-        .resources()
+    let resources = run.resources();
+    let site = resources
         .get_or(SiteTable::default)
         .place(native.call_source(), at, &name);
+    let args = decode(primitive, args).map_err(|failure| {
+        resources
+            .get_or(LastRaise::default)
+            .note(&failure.message, &site);
+        failure.throw(&name, "", at)
+    })?;
     let call = Call {
         args,
         branch,
@@ -118,7 +123,7 @@ fn dispatch(
         .access_of
         .map_or(primitive.access, |of| of(&call.args));
     if !access.gated() {
-        return (primitive.call)(&call).or_else(|failure| raise(&call, &failure, &name, "", at));
+        return (primitive.call)(&call).or_else(|failure| raise(&call, failure, &name, "", at));
     }
     let op = Op {
         namespace: namespace.name,
@@ -156,7 +161,7 @@ fn dispatch(
             _ => unreachable!("a change returns a record; a test over all primitives says so"),
         }),
         Ok(Pass::Doomed) => Err(terminated(at)),
-        Err(failure) => raise(&call, &failure, &name, &op.target, at),
+        Err(failure) => raise(&call, failure, &name, &op.target, at),
     }
 }
 
@@ -174,7 +179,7 @@ fn outcome(answer: &Answer) -> Outcome {
 /// Throws a failure; a stop of this branch cannot be caught.
 fn raise(
     call: &Call<'_>,
-    failure: &Failure,
+    failure: Failure,
     name: &str,
     target: &str,
     at: Position,
@@ -193,7 +198,32 @@ fn raise(
         }
         return Err(terminated(at));
     }
+    if failure.original.is_none() {
+        call.run()
+            .resources()
+            .get_or(LastRaise::default)
+            .note(&failure.message, call.site());
+    }
     Err(failure.throw(name, target, at))
+}
+
+/// Where the last failure was thrown: Rhai reports the right line of it, but not always the right file.
+#[derive(Debug, Default)]
+pub struct LastRaise(Mutex<Option<(String, Site)>>);
+
+impl LastRaise {
+    fn note(&self, message: &str, site: &Site) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((message.to_owned(), site.clone()));
+    }
+
+    /// The place of the failure with this message, if it was the last one.
+    pub fn site_of(&self, message: &str) -> Option<Site> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref()
+            .filter(|(m, _)| m == message)
+            .map(|(_, site)| site.clone())
+    }
 }
 
 /// The error that no `catch` gets.

@@ -1,5 +1,7 @@
 //! The one error that a primitive gives a script: a thrown map with fixed keys.
 
+use std::sync::Arc;
+
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
 /// What sort of failure it was. Scripts branch on it, so the list is short and closed.
@@ -75,6 +77,8 @@ pub struct Failure {
     pub retryable: bool,
     /// What a closure threw, to be thrown on unchanged.
     pub original: Option<Dynamic>,
+    /// The whole error of a closure, with the calls that led to it.
+    pub cause: Option<Arc<EvalAltResult>>,
     /// Set when the branch was stopped inside the primitive: then no script may catch this.
     pub stop: Option<crate::run::Stop>,
 }
@@ -89,6 +93,7 @@ impl Failure {
             status: None,
             retryable: matches!(kind, Kind::Unreachable | Kind::Timeout | Kind::Held),
             original: None,
+            cause: None,
             stop: None,
         }
     }
@@ -137,7 +142,17 @@ impl Failure {
     }
 
     /// The thrown error, at the call's place.
-    pub(crate) fn throw(&self, op: &str, target: &str, at: Position) -> Box<EvalAltResult> {
+    pub(crate) fn throw(mut self, op: &str, target: &str, at: Position) -> Box<EvalAltResult> {
+        // A closure's error goes on as it was, so that its place is not lost.
+        if let Some(Ok(cause)) = self.cause.take().map(Arc::try_unwrap) {
+            return EvalAltResult::ErrorInFunctionCall(
+                op.to_owned(),
+                String::new(),
+                cause.into(),
+                at,
+            )
+            .into();
+        }
         let value = match &self.original {
             Some(value) => value.clone(),
             None => self.to_map(op, target).into(),

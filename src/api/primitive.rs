@@ -99,6 +99,27 @@ impl Primitive {
         ..Self::PURE
     };
 
+    /// `(name: string, options?: { timeout: duration }) -> Stopped`.
+    pub fn signature(&self) -> String {
+        let mut params: Vec<String> = self
+            .params
+            .iter()
+            .map(|p| {
+                let optional = if p.default.is_some() { "?" } else { "" };
+                format!("{}{optional}: {}", p.name, p.ty.name())
+            })
+            .collect();
+        if !self.options.is_empty() {
+            let options: Vec<_> = self
+                .options
+                .iter()
+                .map(|o| format!("{}: {}", o.name, o.ty.name()))
+                .collect();
+            params.push(format!("options?: {{ {} }}", options.join(", ")));
+        }
+        format!("({}) -> {}", params.join(", "), self.returns.name())
+    }
+
     /// The fewest and the most arguments.
     pub fn arity(&self) -> (usize, usize) {
         let least = self.params.iter().filter(|p| p.default.is_none()).count();

@@ -23,6 +23,7 @@ pub use http_path::http_target;
 pub use http_policy::HttpPolicy;
 pub use mode::Mode;
 pub use op::{Access, Op, Site};
+pub(crate) use plan::hex;
 pub use plan::{Allowance, Blast, Plan, PlanError, Step};
 pub use redact::Redactor;
 pub use resources::Resources;

@@ -139,6 +139,15 @@ impl Plan {
         Ok(plan)
     }
 
+    /// What to look for to run its script again: the file as given, or the shipped workflow's name.
+    pub fn script_name(&self) -> String {
+        if self.script.starts_with("shipped/") {
+            self.workflow.clone()
+        } else {
+            self.script.clone()
+        }
+    }
+
     /// What applying this plan allows.
     pub fn allowance(self) -> Allowance {
         Allowance {

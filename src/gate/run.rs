@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,7 @@ pub struct Run {
     flights: Mutex<Vec<Arc<Flight>>>,
     ops: AtomicU64,
     sequence: AtomicU64,
+    cleaning: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -114,6 +115,7 @@ impl Run {
             flights: Mutex::default(),
             ops: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
+            cleaning: AtomicBool::new(false),
         }
     }
 
@@ -291,8 +293,15 @@ impl Run {
     }
 
     /// Whether the branch or the run was stopped.
-    fn stopped(&self, cx: &Cx) -> bool {
-        self.doom.get().is_some() || cx.cancel().stopped().is_some()
+    pub fn stopped(&self, cx: &Cx) -> bool {
+        let doomed = self.doom.get().is_some() && !self.cleaning.load(Ordering::Acquire);
+        doomed || cx.cancel().stopped().is_some()
+    }
+
+    /// From now on only clean-up runs, on a branch of its own: the doom that ended the script does not
+    /// end it. What the run may do stays as it was.
+    pub fn begin_cleanup(&self) {
+        self.cleaning.store(true, Ordering::Release);
     }
 
     fn next_id(&self) -> String {
@@ -334,14 +343,26 @@ impl Run {
         });
     }
 
-    /// Ends a plan that cannot be foreseen further.
-    pub fn set_incomplete(&self, op: &Op, why: String) {
-        let mut planned = lock(&self.planned);
-        if planned.incomplete.is_none() {
-            planned.incomplete = Some(format!("{}: {why}", op.site));
-        }
-        drop(planned);
+    /// Ends a plan at an op whose answer depends on something planned.
+    fn set_incomplete(&self, op: &Op, why: String) {
+        lock(&self.planned)
+            .incomplete
+            .get_or_insert_with(|| format!("{}: {why}", op.site));
         self.set_doom(Doom::of(DoomKind::Incomplete, op, why));
+    }
+
+    /// Ends a plan at something else that cannot be foreseen.
+    pub fn end_plan(&self, why: String) {
+        lock(&self.planned)
+            .incomplete
+            .get_or_insert_with(|| why.clone());
+        self.set_doom(Doom {
+            kind: DoomKind::Incomplete,
+            message: why,
+            hint: None,
+            op: None,
+            site: None,
+        });
     }
 
     /// The plan so far.

@@ -68,6 +68,11 @@ impl Cancel {
         Self::node(None)
     }
 
+    /// A tree of its own that knows its limit and is stopped by whoever made it.
+    pub fn root_until(deadline: Option<Instant>) -> Self {
+        Self::node(deadline)
+    }
+
     fn node(deadline: Option<Instant>) -> Self {
         Self(Arc::new(Node {
             flag: AtomicU8::new(0),

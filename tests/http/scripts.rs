@@ -225,6 +225,8 @@ fn a_planned_change_is_not_sent() {
         step.blast.summary,
         format!("POST {}, body of 7 bytes", server.url("/jobs"))
     );
+    let looked = Script::run(&["http.change"], Mode::Plan, &format!("http::json({call})"));
+    assert!(looked.answer.is_err() && !looked.run.plan_so_far().complete);
     let live = Script::run(&["http.change"], Mode::Live, &call).record();
     assert_eq!(live.get("ok").unwrap().as_bool(), Ok(true));
     assert_eq!(server.heads().len(), 1);

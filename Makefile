@@ -1,0 +1,31 @@
+# What the project does, in a word each; the scripts behind are in tests/stack/.
+.PHONY: demo test soak bench stack stack-down
+
+STACK = tests/stack/stack.sh
+# The small stack of the tests, beside the demo's: other names, other ports.
+TEST_STACK = --prefix t- --offset 10000
+TEST_SERVICES = postgres redis questdb prometheus api ml
+
+# The whole stack, then the health report on it.
+demo: stack
+	cargo build --release
+	exports=$$($(STACK) env) && eval "$$exports" && target/release/tradeops run health.rhai
+
+test:
+	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
+	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo test --workspace
+
+soak:
+	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
+	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo test --workspace --release -- --ignored soak
+
+bench:
+	tests/stack/setup/packages.sh hyperfine:hyperfine
+	cargo bench
+
+# Brings the stack up and waits until it is ready.
+stack:
+	$(STACK) up
+
+stack-down:
+	$(STACK) down

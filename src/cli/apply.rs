@@ -1,0 +1,57 @@
+//! `tradeops apply FILE`: runs the plan's script again, with the plan as an allow-list.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::Utc;
+
+use super::exit::{Exit, told};
+use super::place::Place;
+use super::run::run_as;
+use crate::api::units::show_duration;
+use crate::gate::{Mode, Plan, PlanError};
+use crate::script::host;
+
+pub(super) fn apply(place: &Place, file: &Path, max_age: Duration) -> anyhow::Result<Exit> {
+    let plan = Plan::read(file).map_err(refused)?;
+    let age = Utc::now()
+        .signed_duration_since(plan.created_at)
+        .to_std()
+        .unwrap_or_default();
+    if age > max_age {
+        return Err(refused(PlanError::TooOld {
+            age: show_duration(age),
+            max: show_duration(max_age),
+        }));
+    }
+    let hint = || Some("make a new plan with `--plan-out FILE`".to_owned());
+    let (_, checked) = match host::load(&place.library(), &plan.script_name()) {
+        Ok(loaded) => loaded,
+        Err(not_run) => return super::run::not_started(not_run),
+    };
+    if checked.program.digest() != plan.script_hash {
+        let message = format!("`{}` is not the script that made this plan", plan.script);
+        return Err(told(Exit::Denied, message, hint()));
+    }
+    let (script, arguments) = (plan.script_name(), plan.arguments.clone());
+    run_as(
+        place,
+        &script,
+        arguments,
+        place.flags.clone(),
+        Mode::Apply(plan.allowance()),
+    )
+}
+
+fn refused(error: PlanError) -> anyhow::Error {
+    let exit = match error {
+        PlanError::Unreadable { .. } => Exit::Usage,
+        PlanError::NotAPlan { .. } | PlanError::Schema { .. } => Exit::Invalid,
+        _ => Exit::Denied,
+    };
+    told(
+        exit,
+        error.to_string(),
+        Some("make a new plan with `--plan-out FILE`".into()),
+    )
+}

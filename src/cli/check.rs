@@ -1,0 +1,37 @@
+//! `tradeops check [SCRIPT...]`: the check without the run.
+
+use super::exit::Exit;
+use super::place::Place;
+use super::{run, terminal};
+use crate::script::host::{self, NotRun};
+
+pub(super) fn check(place: &Place, scripts: &[String]) -> anyhow::Result<Exit> {
+    let library = place.library();
+    let names = if scripts.is_empty() {
+        library.names()
+    } else {
+        scripts.to_vec()
+    };
+    let mut all = Vec::new();
+    let mut failed = false;
+    for name in &names {
+        let (program, found) = match host::load(&library, name) {
+            Ok((_, checked)) => (checked.program, checked.warnings),
+            Err(NotRun::Invalid(program, found)) => {
+                failed = true;
+                (program, found)
+            }
+            Err(other) => return run::not_started(other),
+        };
+        if !place.json() {
+            found.iter().for_each(|d| terminal::diagnostic(d, &program));
+        }
+        all.extend(found);
+    }
+    if place.json() {
+        run::print(&serde_json::to_string_pretty(&all)?)?;
+    } else if !failed {
+        run::print(&format!("{} checked, {} warnings", names.len(), all.len()))?;
+    }
+    Ok(if failed { Exit::Invalid } else { Exit::Ok })
+}

@@ -1,0 +1,407 @@
+//! `tradeops run SCRIPT` and `tradeops WORKFLOW`.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use clap::ValueEnum as _;
+use rhai::Dynamic;
+
+use super::exit::{Exit, told};
+use super::place::Place;
+use super::{Form, Runtime, terminal};
+use crate::api::{self, Kind, Output, Record};
+use crate::gate::{Flight, Mode, Plan, Run};
+use crate::run::{NoProgress, Stop, SystemClock};
+use crate::script::host::{self, Ended, NotRun, Outcome, Request};
+use crate::script::library::{Layer, Source};
+use crate::script::program::Program;
+
+pub(super) fn run(place: &Place, words: Vec<String>) -> anyhow::Result<Exit> {
+    let mut words = words.into_iter();
+    let Some(script) = words.next() else {
+        return Err(told(Exit::Usage, "no script is named", None));
+    };
+    let mut flags = place.flags.clone();
+    let arguments = take_runtime_flags(words, &mut flags)?;
+    let mode = if flags.plan || flags.plan_out.is_some() {
+        Mode::Plan
+    } else {
+        Mode::Live
+    };
+    run_as(place, &script, arguments, flags, mode)
+}
+
+/// Runs a script in a mode; also what `apply` does.
+pub(super) fn run_as(
+    place: &Place,
+    script: &str,
+    arguments: Vec<String>,
+    flags: Runtime,
+    mode: Mode,
+) -> anyhow::Result<Exit> {
+    let library = place.library();
+    let (source, checked) = match host::load(&library, script) {
+        Ok(loaded) => loaded,
+        Err(not_run) => return not_started(not_run),
+    };
+    announce(&source);
+    for warning in &checked.warnings {
+        terminal::diagnostic(warning, &checked.program);
+    }
+    let json = flags.output.or(place.settings.output) == Some(Form::Json);
+    let output = terminal::output(json);
+    let plan_out = flags.plan_out.clone();
+    let ended = host::run(
+        Request {
+            library,
+            script: script.to_owned(),
+            arguments,
+            mode,
+            deadline: flags.deadline.or(place.settings.deadline),
+            profile: place.settings.profile(flags.profile.as_deref())?,
+            state: place.state.clone(),
+            output,
+            clock: Arc::new(SystemClock),
+            progress: Arc::new(NoProgress),
+            env: |name| std::env::var(name).ok(),
+        },
+        &source,
+        checked,
+    );
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(not_run) => return not_started(not_run),
+    };
+    let exit = report(&ended, output)?;
+    if ended.run.mode().is_plan() {
+        let plan = ended.run.plan_so_far();
+        show_plan(&plan, output)?;
+        if let Some(file) = plan_out {
+            save(&plan, &file)?;
+        }
+    }
+    if flags.needs_report {
+        let used = ended.run.used();
+        let list = if used.is_empty() {
+            "nothing".into()
+        } else {
+            used.join(", ")
+        };
+        terminal::note(&format!(
+            "the run used {list}; the smallest header is\n//! needs: {}",
+            used.join(", ")
+        ));
+    }
+    if flags.verbose > 0 {
+        terminal::note(&format!(
+            "{} ops in {}, audit in {}",
+            ended.run.ops(),
+            api::units::show_duration(ended.elapsed),
+            place.state.join("audit.jsonl").display()
+        ));
+    }
+    Ok(exit)
+}
+
+/// Takes the runtime's flags out of the words after the script's name; `--` ends them.
+fn take_runtime_flags(
+    words: impl Iterator<Item = String>,
+    flags: &mut Runtime,
+) -> anyhow::Result<Vec<String>> {
+    let mut own = Vec::new();
+    let mut words = words;
+    while let Some(word) = words.next() {
+        if word == "--" {
+            own.push(word);
+            own.extend(words);
+            break;
+        }
+        let (name, inline) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None if word.len() > 2 && word.starts_with("-o") => ("-o", Some(word[2..].to_owned())),
+            None => (word.as_str(), None),
+        };
+        let mut value = || {
+            inline
+                .clone()
+                .or_else(|| words.next())
+                .ok_or_else(|| told(Exit::Usage, format!("`{name}` wants a value"), None))
+        };
+        match name {
+            "--plan" if inline.is_none() => flags.plan = true,
+            "--needs-report" if inline.is_none() => flags.needs_report = true,
+            "--plan-out" => flags.plan_out = Some(value()?.into()),
+            "-o" | "--output" => {
+                let text = value()?;
+                flags.output = Some(Form::from_str(&text, true).map_err(|_| {
+                    told(
+                        Exit::Usage,
+                        format!("`{text}` is no output form"),
+                        Some("`human` or `json`".into()),
+                    )
+                })?);
+            }
+            "--deadline" => {
+                let text = value()?;
+                flags.deadline = Some(
+                    api::units::duration(&text)
+                        .map_err(|why| told(Exit::Usage, format!("`--deadline` {why}"), None))?,
+                );
+            }
+            "--profile" => flags.profile = Some(value()?),
+            _ => own.push(word),
+        }
+    }
+    Ok(own)
+}
+
+/// A layer that is not the shipped one is named, unless it holds the same text.
+fn announce(source: &Source) {
+    let same = crate::script::shipped::script(&source.name).is_some_and(|text| text == source.text);
+    if matches!(source.layer, Layer::Project | Layer::User) && !same {
+        terminal::note(&format!(
+            "`{}` is the {} layer's `{}`",
+            source.name, source.layer, source.id
+        ));
+    }
+}
+
+pub(super) fn not_started(not_run: NotRun) -> anyhow::Result<Exit> {
+    match not_run {
+        NotRun::NotFound(error) => {
+            use crate::script::library::FindError;
+            let exit = match error {
+                FindError::Untrusted { .. } => Exit::Denied,
+                FindError::Unreadable { .. } => Exit::Io,
+                _ => Exit::Usage,
+            };
+            Err(told(exit, error.to_string(), error.hint()))
+        }
+        NotRun::Invalid(program, found) => {
+            for diagnostic in &found {
+                terminal::diagnostic(diagnostic, &program);
+            }
+            let errors = found
+                .iter()
+                .filter(|d| d.severity == crate::script::diagnostic::Severity::Error)
+                .count();
+            let plural = if errors == 1 { "" } else { "s" };
+            let _ = writeln!(
+                anstream::stderr(),
+                "nothing was run: the check found {errors} error{plural} in `{}`",
+                program.main
+            );
+            Ok(Exit::Invalid)
+        }
+        NotRun::Help(page) => {
+            let _ = write!(std::io::stdout(), "{page}");
+            Ok(Exit::Ok)
+        }
+        NotRun::Usage(why, hint) => Err(told(Exit::Usage, why, hint)),
+        NotRun::Environment(why) => Err(told(Exit::Config, why, None)),
+    }
+}
+
+/// Says how the run ended and gives its exit code.
+pub(super) fn report(ended: &Ended, output: Output) -> anyhow::Result<Exit> {
+    for left in &ended.left {
+        terminal::note(&format!("clean-up: {}", ended.run.redactor().text(left)));
+    }
+    match &ended.outcome {
+        Outcome::Value(value) => {
+            show_result(value, &ended.run, output)?;
+            Ok(exit_of(value))
+        }
+        Outcome::Stopped(stop) => {
+            stopped(*stop, ended);
+            Ok(match stop {
+                Stop::Deadline => Exit::Deadline,
+                Stop::Interrupted => Exit::Interrupted,
+                Stop::Terminated => Exit::Terminated,
+                Stop::Cancelled => Exit::Uncaught,
+            })
+        }
+        Outcome::Doomed => Ok(doomed(&ended.run, &ended.program)),
+        Outcome::Fault(diagnostic, kind) => {
+            let mut diagnostic = diagnostic.clone();
+            diagnostic.message = ended.run.redactor().text(&diagnostic.message).into_owned();
+            terminal::diagnostic(&diagnostic, &ended.program);
+            Ok(match kind {
+                Some(Kind::Unreachable) => Exit::Unreachable,
+                Some(Kind::Held) => Exit::Held,
+                _ => Exit::Uncaught,
+            })
+        }
+    }
+}
+
+/// A result with a field `exit_code` decides the exit code; every other result is fine.
+fn exit_of(value: &Dynamic) -> Exit {
+    let code = value
+        .read_lock::<Record>()
+        .and_then(|record| record.get("exit_code").and_then(|c| c.as_int().ok()))
+        .or_else(|| {
+            value
+                .read_lock::<rhai::Map>()
+                .and_then(|map| map.get("exit_code").and_then(|c| c.as_int().ok()))
+        });
+    match code.and_then(|code| u8::try_from(code).ok()) {
+        None | Some(0) => Exit::Ok,
+        Some(code) => Exit::Verdict(code),
+    }
+}
+
+/// The script's last value, on standard output.
+pub(super) fn show_result(value: &Dynamic, run: &Run, output: Output) -> anyhow::Result<()> {
+    let text = if output.json {
+        if run.mode().is_plan() {
+            return Ok(());
+        }
+        serde_json::to_string_pretty(&run.redactor().json(&api::to_json(value)))?
+    } else if value.is_unit() {
+        return Ok(());
+    } else {
+        let text =
+            api::human(value, output).unwrap_or_else(|| crate::script::engine::printed(value));
+        run.redactor().text(&text).into_owned()
+    };
+    print(&text)
+}
+
+/// One text on standard output; a closed pipe is quiet, a full disk is not.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(told(
+            Exit::Io,
+            format!("cannot write the output: {error}"),
+            None,
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn stopped(stop: Stop, ended: &Ended) {
+    let what = match stop {
+        Stop::Deadline => "the deadline passed",
+        Stop::Interrupted => "interrupted",
+        Stop::Terminated => "terminated",
+        Stop::Cancelled => "cancelled",
+    };
+    let mut text = format!("{what} after {}", api::units::show_duration(ended.elapsed));
+    let longest: Option<&Arc<Flight>> = ended.flights.iter().min_by_key(|f| f.began);
+    if let Some(flight) = longest {
+        let on = if flight.target.is_empty() {
+            String::new()
+        } else {
+            format!(" on `{}`", flight.target)
+        };
+        text.push_str(&format!(
+            ", {} into `{}`{on} at {}",
+            api::units::show_duration(flight.began.elapsed()),
+            flight.op,
+            flight.site
+        ));
+        if ended.flights.len() > 1 {
+            text.push_str(&format!(
+                ", with {} more calls going on",
+                ended.flights.len() - 1
+            ));
+        }
+    }
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    let _ = writeln!(
+        anstream::stderr(),
+        "{style}error{style:#}: {}",
+        ended.run.redactor().text(&text)
+    );
+}
+
+fn doomed(run: &Run, program: &Program) -> Exit {
+    use crate::gate::DoomKind;
+    use crate::script::diagnostic::Diagnostic;
+    use crate::script::syntax::Place;
+    let Some(doom) = run.doom() else {
+        return Exit::Uncaught;
+    };
+    let (exit, rule) = match doom.kind {
+        DoomKind::Denied => (Exit::Denied, "denied"),
+        DoomKind::Incomplete => (Exit::Verdict(3), "plan-incomplete"),
+        DoomKind::Unrecorded => (Exit::Io, "unrecorded"),
+        DoomKind::Stopped(_) => (Exit::Uncaught, "stopped"),
+    };
+    let message = match doom.kind {
+        DoomKind::Incomplete => format!("the plan is incomplete from here: {}", doom.message),
+        _ => doom.message.clone(),
+    };
+    let message = run.redactor().text(&message).into_owned();
+    let (file, place) = doom.site.as_ref().map_or_else(
+        || (program.main.clone(), Place::default()),
+        |site| {
+            (
+                site.file.clone(),
+                Place {
+                    line: site.line,
+                    column: site.column,
+                },
+            )
+        },
+    );
+    let diagnostic = Diagnostic::error(rule, &file, place, message).maybe_hint(doom.hint.clone());
+    terminal::diagnostic(&diagnostic, program);
+    exit
+}
+
+fn show_plan(plan: &Plan, output: Output) -> anyhow::Result<()> {
+    if output.json {
+        return print(&serde_json::to_string_pretty(plan)?);
+    }
+    let mut text = match plan.steps.len() {
+        0 => "plan: nothing would be changed".to_owned(),
+        1 => "plan: 1 change, nothing was done".to_owned(),
+        n => format!("plan: {n} changes, nothing was done"),
+    };
+    for (n, step) in plan.steps.iter().enumerate() {
+        text.push_str(&format!(
+            "\n  {}. {} `{}` ({}) at {}",
+            n + 1,
+            step.op,
+            step.target,
+            step.access,
+            step.site
+        ));
+        if !step.blast.summary.is_empty() {
+            text.push_str(&format!("\n     {}", step.blast.summary));
+        }
+    }
+    if let Some(why) = &plan.incomplete {
+        text.push_str(&format!("\nplan: incomplete, {why}"));
+    }
+    print(&text)
+}
+
+fn save(plan: &Plan, file: &std::path::Path) -> anyhow::Result<()> {
+    let wrong = |error: std::io::Error| {
+        told(
+            Exit::CannotCreate,
+            format!("cannot write the plan to `{}`: {error}", file.display()),
+            None,
+        )
+    };
+    let folder = file
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(std::path::Path::new("."));
+    let mut beside = tempfile::NamedTempFile::new_in(folder).map_err(wrong)?;
+    beside
+        .write_all(serde_json::to_string_pretty(plan)?.as_bytes())
+        .map_err(wrong)?;
+    beside.as_file().sync_all().map_err(wrong)?;
+    beside.persist(file).map_err(|error| wrong(error.error))?;
+    terminal::note(&format!(
+        "the plan is in `{}`; `tradeops apply {}` carries it out",
+        file.display(),
+        file.display()
+    ));
+    Ok(())
+}

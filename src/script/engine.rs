@@ -1,0 +1,247 @@
+//! The one engine that run, check, REPL, docs and tests share.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rhai::packages::{
+    BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage,
+    CorePackage, LogicPackage, MoreStringPackage, Package,
+};
+use rhai::{
+    Dynamic, Engine, EvalAltResult, ImmutableString, Map, Module, ModuleResolver,
+    OptimizationLevel, Position, Scope, Shared,
+};
+
+use super::program::{Program, Unit, parse};
+use super::syntax::Facts;
+use crate::api::{self, Handle, Record, Time, closest, show, with_branch};
+
+/// An engine with every primitive. `program` serves its imports; without one it has none.
+pub fn engine(program: Option<Arc<Program>>) -> Engine {
+    let mut engine = bare();
+    api::register(&mut engine);
+    values(&mut engine);
+    match program {
+        Some(program) => engine.set_module_resolver(Resolver(program)),
+        None => engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new()),
+    };
+    engine.on_print(|text| {
+        with_branch(|branch| {
+            let output = *branch.run.resources().get_or(|| api::Output::PLAIN);
+            api::ui::write_out(output, &branch.run.redactor().text(text));
+        });
+    });
+    engine.on_debug(|text, source, at| {
+        with_branch(|branch| {
+            let text = branch.run.redactor().text(text);
+            let place = source.map_or_else(|| at.to_string(), |file| format!("{file} @ {at:?}"));
+            api::ui::tell(&format!("debug: {place}: {text}"));
+        });
+    });
+    // Reading a flag is free; reading the clock here would double the cost of a loop.
+    engine.on_progress(|_| {
+        let stopped = with_branch(|branch| branch.cx.cancel().stopped().is_some());
+        (stopped == Some(true)).then_some(Dynamic::UNIT)
+    });
+    engine
+}
+
+/// An engine that only parses: no primitive, no package, and so no cost.
+pub fn parser() -> Engine {
+    let mut engine = Engine::new_raw();
+    limits(&mut engine);
+    for namespace in api::NAMESPACES {
+        engine.register_static_module(namespace.name, Module::new().into());
+    }
+    engine
+}
+
+/// The language itself: the standard packages but the one with Rhai's own clock.
+fn bare() -> Engine {
+    let mut engine = Engine::new_raw();
+    CorePackage::new().register_into_engine(&mut engine);
+    BitFieldPackage::new().register_into_engine(&mut engine);
+    LogicPackage::new().register_into_engine(&mut engine);
+    BasicMathPackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicBlobPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    MoreStringPackage::new().register_into_engine(&mut engine);
+    limits(&mut engine);
+    engine
+}
+
+/// What parser and engine must agree on.
+fn limits(engine: &mut Engine) {
+    // `Full` would run primitives while compiling; `None` also keeps dead code for the check to see.
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_strict_variables(true);
+    engine.set_fail_on_invalid_map_property(true);
+    // Rhai's defaults differ between debug and release builds.
+    engine.set_max_call_levels(64);
+    engine.set_max_expr_depths(128, 64);
+    engine.disable_symbol("eval");
+}
+
+/// How the values that primitives give behave in scripts.
+fn values(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Record>("Record")
+        .register_indexer_get(record_field)
+        .register_fn("to_string", |record: &mut Record| record.to_string())
+        .register_fn("to_debug", |record: &mut Record| record.to_string())
+        .register_fn("to_map", |record: &mut Record| record.to_map())
+        .register_fn("==", |a: Record, b: Record| a.to_string() == b.to_string())
+        .register_fn("!=", |a: Record, b: Record| a.to_string() != b.to_string())
+        .register_fn("contains", |record: &mut Record, name: &str| {
+            record.get(name).is_some()
+        });
+    engine
+        .register_type_with_name::<Time>("Time")
+        .register_fn("to_string", |time: &mut Time| time.to_string())
+        .register_fn("to_debug", |time: &mut Time| time.to_string())
+        .register_fn("==", |a: Time, b: Time| a == b)
+        .register_fn("!=", |a: Time, b: Time| a != b)
+        .register_fn("<", |a: Time, b: Time| a < b)
+        .register_fn("<=", |a: Time, b: Time| a <= b)
+        .register_fn(">", |a: Time, b: Time| a > b)
+        .register_fn(">=", |a: Time, b: Time| a >= b)
+        // The difference of two instants, in seconds.
+        .register_fn("-", |a: Time, b: Time| {
+            let span = a.0.signed_duration_since(b.0);
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "microseconds of centuries fit a float well enough"
+            )]
+            let seconds = span.num_microseconds().unwrap_or(i64::MAX) as f64 / 1e6;
+            seconds
+        });
+    engine
+        .register_type_with_name::<Handle>("Handle")
+        .register_fn("to_string", |handle: &mut Handle| handle.to_string())
+        .register_fn("to_debug", |handle: &mut Handle| handle.to_string());
+}
+
+fn record_field(record: &mut Record, name: ImmutableString) -> Result<Dynamic, Box<EvalAltResult>> {
+    if name == "planned" {
+        return Ok(record.planned.into());
+    }
+    if record.planned {
+        return Err(planned_field(record, &name));
+    }
+    if let Some(value) = record.get(&name) {
+        return Ok(value.clone());
+    }
+    let shape = record.shape();
+    let names = || shape.fields.iter().map(|f| f.name);
+    let hint = closest(&name, names()).map_or_else(
+        || format!("its fields are {}", names().collect::<Vec<_>>().join(", ")),
+        |name| format!("did you mean `{name}`?"),
+    );
+    let failure =
+        api::Failure::invalid(format!("a `{}` has no field `{name}`", shape.name)).hint(hint);
+    Err(EvalAltResult::ErrorRuntime(failure.to_map("", "").into(), Position::NONE).into())
+}
+
+/// A planned change has no outcome yet: what the script would do with it cannot be foreseen.
+fn planned_field(record: &Record, name: &str) -> Box<EvalAltResult> {
+    let why = format!(
+        "the script reads `{name}` of a planned `{}`, which is not known before it happens",
+        record.shape().name
+    );
+    with_branch(|branch| branch.run.end_plan(why));
+    EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE).into()
+}
+
+/// Serves imports from a program.
+struct Resolver(Arc<Program>);
+
+thread_local! {
+    /// The files whose import is going on, on this thread: a circle among them would overflow the stack.
+    static IMPORTING: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+impl ModuleResolver for Resolver {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        source: Option<&str>,
+        path: &str,
+        at: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        let unit = self.find(engine, source, path, at)?;
+        if let Some(module) = unit.module.get() {
+            return Ok(module.clone());
+        }
+        let id = unit.source.id.clone();
+        let circle = IMPORTING.with(|chain| {
+            let chain = chain.borrow();
+            chain
+                .iter()
+                .position(|c| *c == id)
+                .map(|from| chain[from..].join(" -> "))
+        });
+        if let Some(circle) = circle {
+            return Err(broken(
+                path,
+                format!("the imports go in a circle: {circle} -> {id}"),
+                at,
+            ));
+        }
+        IMPORTING.with(|chain| chain.borrow_mut().push(id));
+        let module = Module::eval_ast_as_new(Scope::new(), &unit.ast, engine);
+        IMPORTING.with(|chain| chain.borrow_mut().pop());
+        let module: Shared<Module> = module
+            .map_err(|error| EvalAltResult::ErrorInModule(path.to_owned(), error, at))?
+            .into();
+        // Another thread may have been first; all get that one.
+        Ok(unit.module.get_or_init(|| module).clone())
+    }
+}
+
+impl Resolver {
+    fn find(
+        &self,
+        engine: &Engine,
+        source: Option<&str>,
+        path: &str,
+        at: Position,
+    ) -> Result<Arc<Unit>, Box<EvalAltResult>> {
+        let program = &self.0;
+        let (Some(importer), Some(main)) = (
+            program.unit(source.unwrap_or(&program.main)),
+            program.unit(&program.main),
+        ) else {
+            return Err(broken(path, "it is not known who imports it".into(), at));
+        };
+        let module = program
+            .library
+            .module(&main.source, &importer.source, path)
+            .map_err(|error| broken(path, error.to_string(), at))?;
+        if let Some(unit) = program.unit(&module.id) {
+            return Ok(unit);
+        }
+        let ast = parse(engine, &module)
+            .map_err(|error| broken(path, format!("{}: {error}", module.id), at))?;
+        Ok(program.add(Unit {
+            facts: Facts::of(&ast),
+            source: module,
+            ast,
+            imports: Vec::new(),
+            module: std::sync::OnceLock::new(),
+        }))
+    }
+}
+
+fn broken(path: &str, why: String, at: Position) -> Box<EvalAltResult> {
+    let map: Map =
+        api::Failure::invalid(format!("cannot import `{path}`: {why}")).to_map("import", path);
+    EvalAltResult::ErrorRuntime(map.into(), at).into()
+}
+
+/// A value as `print` shows it: text as it is, everything else as the REPL does.
+pub fn printed(value: &Dynamic) -> String {
+    value
+        .read_lock::<ImmutableString>()
+        .map_or_else(|| show(value), |text| text.to_string())
+}

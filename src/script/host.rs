@@ -1,0 +1,418 @@
+//! Runs a script: check, command line, gate, thread, signals, deadline, clean-up, outcome.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};
+
+use super::args::{ArgsError, Spec};
+use super::check::{check, fails};
+use super::diagnostic::{Diagnostic, Severity};
+use super::engine::engine;
+use super::fault;
+use super::header::Header;
+use super::library::{FindError, Layer, Library, Source};
+use super::program::Program;
+use super::syntax::literal_argument;
+use crate::api::{self, Branch, Cleanup, Kind, Output, ScriptArgs, SiteTable};
+use crate::gate::{DoomKind, Flight, Grants, Mode, Origin, Profile, Run, RunParts};
+use crate::run::{Cancel, Clock, Cx, NoEffects, Progress, Stop};
+
+/// What is to be run, and how.
+pub struct Request {
+    /// Where scripts are found.
+    pub library: Library,
+    /// The script's name or path.
+    pub script: String,
+    /// Its own arguments.
+    pub arguments: Vec<String>,
+    /// How changes are treated.
+    pub mode: Mode,
+    /// How long it may take.
+    pub deadline: Option<Duration>,
+    /// What bounds its header.
+    pub profile: Option<Profile>,
+    /// Where audit and history are kept.
+    pub state: std::path::PathBuf,
+    /// How its output is shown.
+    pub output: Output,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Who hears of progress.
+    pub progress: Arc<dyn Progress>,
+    /// Looks an environment variable up.
+    pub env: fn(&str) -> Option<String>,
+}
+
+/// A script that passed its check.
+pub struct Checked {
+    /// The program.
+    pub program: Arc<Program>,
+    /// Its engine.
+    pub engine: Arc<Engine>,
+    /// The header of the script that is started.
+    pub header: Header,
+    /// Its command line.
+    pub spec: Spec,
+    /// Its call sites.
+    pub sites: SiteTable,
+    /// Warnings.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Checked {
+    /// The operator's own words need no header: what bounds them is the profile, and plan mode.
+    #[must_use]
+    pub fn unbounded(mut self) -> Self {
+        self.header.unbounded = true;
+        self
+    }
+}
+
+/// Why nothing ran.
+#[derive(Debug)]
+pub enum NotRun {
+    /// No such script, or one that is not taken.
+    NotFound(FindError),
+    /// The check found errors. The program is there for its texts.
+    Invalid(Arc<Program>, Vec<Diagnostic>),
+    /// `--help`.
+    Help(String),
+    /// A wrong flag or value: message and hint.
+    Usage(String, Option<String>),
+    /// A wrong value in the environment.
+    Environment(String),
+}
+
+/// How a run ended.
+pub struct Ended {
+    /// The run: its plan, its doom, what it used.
+    pub run: Arc<Run>,
+    /// The program: its texts for messages.
+    pub program: Arc<Program>,
+    /// What became of the script.
+    pub outcome: Outcome,
+    /// What was being carried out when it was stopped.
+    pub flights: Vec<Arc<Flight>>,
+    /// What clean-up could not do.
+    pub left: Vec<String>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What became of a script.
+pub enum Outcome {
+    /// Its last value.
+    Value(Dynamic),
+    /// The gate ended it.
+    Doomed,
+    /// A deadline or a signal ended it.
+    Stopped(Stop),
+    /// It threw something that nobody caught.
+    Fault(Diagnostic, Option<Kind>),
+}
+
+/// Finds, parses and checks a script.
+pub fn load(library: &Library, name: &str) -> Result<(Source, Checked), NotRun> {
+    let source = library.script(name).map_err(NotRun::NotFound)?;
+    Ok((source.clone(), load_source(library, source)?))
+}
+
+/// Parses and checks a script that was found.
+pub fn load_source(library: &Library, source: Source) -> Result<Checked, NotRun> {
+    let header = Header::read(&source.text);
+    let id = source.id.clone();
+    let bare = super::engine::parser();
+    let (program, mut found) = Program::load(&bare, library.clone(), source);
+    let program = Arc::new(program);
+    let sites = SiteTable::default();
+    found.extend(check(&program, &sites));
+    let mut spec = Spec::default();
+    if let Some(unit) = program.unit(&id)
+        && let Some((literal, place)) = literal_argument(&unit.ast, "args", "parse")
+    {
+        let read = match literal.and_then(|value| value.try_cast::<Map>()) {
+            Some(map) => Spec::read(&map),
+            None => Err("`args::parse` wants a map that is written out, so that `--help` need not run the script".into()),
+        };
+        match read {
+            Ok(read) => spec = read,
+            Err(why) => found.push(Diagnostic::error("args", &id, place, why)),
+        }
+    }
+    if fails(&found) {
+        return Err(NotRun::Invalid(program, found));
+    }
+    let warnings = found
+        .into_iter()
+        .filter(|d| d.severity == Severity::Warning)
+        .collect();
+    Ok(Checked {
+        engine: Arc::new(engine(Some(program.clone()))),
+        program,
+        header,
+        spec,
+        sites,
+        warnings,
+    })
+}
+
+/// Runs a script that passed its check.
+pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended, NotRun> {
+    let Checked {
+        program,
+        engine,
+        header,
+        spec,
+        sites,
+        ..
+    } = checked;
+    let command = match source.layer {
+        Layer::Given => format!("tradeops run {}", source.id),
+        _ => format!("tradeops {}", source.name),
+    };
+    let arguments = spec
+        .parse(&request.arguments, &request.env)
+        .map_err(|error| match error {
+            ArgsError::Help(path) => {
+                let words: Vec<_> = std::iter::once(command.as_str())
+                    .chain(path.iter().map(String::as_str))
+                    .collect();
+                NotRun::Help(spec.at(&path).help(&words.join(" "), &header.doc))
+            }
+            ArgsError::Usage(why, hint) => NotRun::Usage(why, hint),
+            ArgsError::Environment(why) => NotRun::Environment(why),
+        })?;
+    let until = request
+        .deadline
+        .and_then(|limit| Instant::now().checked_add(limit));
+    let cancel = Cancel::root_until(until);
+    let cx = Cx::new(
+        cancel.clone(),
+        request.clock,
+        request.progress,
+        Arc::new(NoEffects),
+    );
+    let run = Arc::new(Run::new(RunParts {
+        origin: Origin {
+            workflow: source.name.clone(),
+            script: source.id.clone(),
+            script_hash: program.digest(),
+            arguments: request.arguments,
+            user: std::env::var("USER")
+                .or_else(|_| std::env::var("LOGNAME"))
+                .unwrap_or_default(),
+            host: rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned(),
+        },
+        grants: Grants {
+            needs: header.needs,
+            unbounded: header.unbounded,
+            profile: request.profile,
+            ..Grants::default()
+        },
+        mode: request.mode,
+        audit: request.state.join("audit.jsonl"),
+        cx: cx.clone(),
+    }));
+    let resources = run.resources();
+    resources.get_or(|| sites);
+    resources.get_or(|| ScriptArgs(arguments));
+    resources.get_or(|| request.output);
+    resources.get_or(|| api::StateFolder(request.state.clone()));
+
+    let (send, events) = mpsc::channel();
+    watch_signals(send.clone());
+    start(
+        program.clone(),
+        engine.clone(),
+        Branch {
+            run: run.clone(),
+            cx,
+        },
+        send,
+    );
+    let (answer, flights) = wait(&run, &cancel, until, &events);
+    let left = clean_up(&run, &engine, &program);
+    run.resources().release();
+    Ok(Ended {
+        outcome: outcome(answer, &run, &cancel, &program),
+        elapsed: run.elapsed(),
+        run,
+        program,
+        flights,
+        left,
+    })
+}
+
+type Answer = Result<Dynamic, Box<EvalAltResult>>;
+
+enum Event {
+    Finished(Answer),
+    Signal(i32),
+}
+
+/// The stack of the script's thread: 2 MiB overflows a debug build at a call depth of 64.
+pub const SCRIPT_STACK: usize = 16 << 20;
+
+fn start(program: Arc<Program>, engine: Arc<Engine>, branch: Branch, send: Sender<Event>) {
+    let failed = send.clone();
+    let spawned = std::thread::Builder::new()
+        .name("script".into())
+        .stack_size(SCRIPT_STACK)
+        .spawn(move || {
+            let answer = match program.unit(&program.main) {
+                Some(unit) => api::enter(branch, || {
+                    engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &unit.ast)
+                }),
+                None => Ok(Dynamic::UNIT),
+            };
+            let _ = send.send(Event::Finished(answer));
+        });
+    if let Err(error) = spawned {
+        let _ = failed.send(Event::Finished(Err(format!(
+            "cannot start a thread: {error}"
+        )
+        .into())));
+    }
+}
+
+/// Sends every SIGINT, SIGTERM and SIGHUP on.
+fn watch_signals(send: Sender<Event>) {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else {
+        return;
+    };
+    let _ = std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if send.send(Event::Signal(signal)).is_err() {
+                    return;
+                }
+            }
+        });
+}
+
+/// How long a stopped script may take to notice. A call that takes longer is abandoned.
+const GRACE: Duration = Duration::from_millis(120);
+
+fn wait(
+    run: &Run,
+    cancel: &Cancel,
+    until: Option<Instant>,
+    events: &Receiver<Event>,
+) -> (Option<Answer>, Vec<Arc<Flight>>) {
+    let mut flights = Vec::new();
+    let mut abandon: Option<Instant> = None;
+    loop {
+        let wake = match (abandon, until) {
+            (Some(at), _) => Some(at),
+            (None, Some(at)) => Some(at),
+            (None, None) => None,
+        };
+        let event = match wake {
+            Some(at) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
+            // Waking now and then costs nothing and finds a doom that another thread set.
+            None => events.recv_timeout(Duration::from_secs(3600)),
+        };
+        let stop = match event {
+            Ok(Event::Finished(answer)) => return (Some(answer), flights),
+            Ok(Event::Signal(signal)) => {
+                if abandon.is_some() {
+                    return (None, flights);
+                }
+                if signal == signal_hook::consts::SIGINT {
+                    Stop::Interrupted
+                } else {
+                    Stop::Terminated
+                }
+            }
+            Err(RecvTimeoutError::Timeout) if abandon.is_some() => return (None, flights),
+            Err(RecvTimeoutError::Timeout) if until.is_some() => Stop::Deadline,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return (None, flights),
+        };
+        flights = run.flights();
+        cancel.stop(stop);
+        abandon = Some(Instant::now() + GRACE);
+    }
+}
+
+/// How long all `task::cleanup` closures of a run may take together.
+const CLEANUP_BUDGET: Duration = Duration::from_secs(5);
+
+/// Runs what the script registered, the last first, on a branch of its own: the run's is stopped.
+fn clean_up(run: &Arc<Run>, engine: &Arc<Engine>, program: &Arc<Program>) -> Vec<String> {
+    let Some(cleanup) = run.resources().get::<Cleanup>() else {
+        return Vec::new();
+    };
+    let closures = cleanup.take();
+    if closures.is_empty() {
+        return Vec::new();
+    }
+    run.begin_cleanup();
+    let cx = run
+        .cx()
+        .with_cancel(Cancel::root().child_within(CLEANUP_BUDGET));
+    let branch = Branch {
+        run: run.clone(),
+        cx,
+    };
+    let (send, done) = mpsc::channel();
+    let (engine, program, names) = (engine.clone(), program.clone(), closures.len());
+    let _ = std::thread::Builder::new()
+        .stack_size(SCRIPT_STACK)
+        .spawn(move || {
+            api::enter(branch, || {
+                for closure in closures.into_iter().rev() {
+                    let Some(unit) = program.unit(&program.main) else {
+                        continue;
+                    };
+                    let answer = closure.call::<Dynamic>(&engine, &unit.ast, ());
+                    let _ = send.send(answer.map(|_| ()).map_err(|error| error.to_string()));
+                }
+            });
+        });
+    let end = Instant::now() + CLEANUP_BUDGET + GRACE;
+    let mut left = Vec::new();
+    for n in 0..names {
+        match done.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => left.push(why),
+            Err(_) => {
+                left.push(format!(
+                    "{} clean-up closure(s) did not end in time",
+                    names - n
+                ));
+                break;
+            }
+        }
+    }
+    left
+}
+
+fn outcome(answer: Option<Answer>, run: &Run, cancel: &Cancel, program: &Program) -> Outcome {
+    if let Some(doom) = run.doom() {
+        return match doom.kind {
+            DoomKind::Stopped(stop) => Outcome::Stopped(stop),
+            _ => Outcome::Doomed,
+        };
+    }
+    match (answer, cancel.stopped()) {
+        // It ended by itself before it noticed: that it was told to stop still stands.
+        (_, Some(stop)) => Outcome::Stopped(stop),
+        (None, None) => Outcome::Stopped(Stop::Cancelled),
+        (Some(Ok(value)), None) => Outcome::Value(value),
+        (Some(Err(error)), None) => match *error {
+            EvalAltResult::Exit(value, _) => Outcome::Value(value),
+            error => {
+                let (diagnostic, kind) = fault::diagnose(&error, program, run);
+                Outcome::Fault(diagnostic, kind)
+            }
+        },
+    }
+}

@@ -1,0 +1,17 @@
+//! The language side: finding scripts, their headers, the engine, the check, arguments, diagnostics and
+//! the host that runs them.
+
+pub mod args;
+pub mod check;
+pub mod diagnostic;
+pub mod engine;
+pub mod fault;
+pub mod header;
+pub mod host;
+pub mod library;
+pub mod program;
+pub mod reference;
+pub mod shipped;
+pub mod standard;
+mod standard_table;
+pub mod syntax;

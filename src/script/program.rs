@@ -1,0 +1,208 @@
+//! A script and all that it imports, parsed once: for the check, the run and the file table of errors.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rhai::{AST, Engine, Module, ParseError, Shared};
+use sha2::{Digest as _, Sha256};
+
+use super::diagnostic::Diagnostic;
+use super::library::{FindError, Library, Source};
+use super::syntax::{Facts, Place};
+
+/// One parsed file.
+#[derive(Debug)]
+pub struct Unit {
+    /// The file.
+    pub source: Source,
+    /// Its syntax tree, with the file's id as its source.
+    pub ast: AST,
+    /// What is known of it.
+    pub facts: Facts,
+    /// Alias to file id, for the imports that were found.
+    pub imports: Vec<(String, String)>,
+    /// Evaluated at the first import of a run; every further import gets the same.
+    pub(super) module: OnceLock<Shared<Module>>,
+}
+
+/// A script and what it imports.
+#[derive(Debug)]
+pub struct Program {
+    /// Where further modules are found, for imports that are only known while running.
+    pub library: Library,
+    /// The id of the script that was started.
+    pub main: String,
+    units: Mutex<HashMap<String, Arc<Unit>>>,
+    order: Vec<String>,
+}
+
+impl Program {
+    /// Parses `main` and everything that it imports by literal path. What cannot be parsed or found is
+    /// in the diagnostics.
+    pub fn load(engine: &Engine, library: Library, main: Source) -> (Self, Vec<Diagnostic>) {
+        let mut loader = Loader {
+            engine,
+            library: &library,
+            main: main.clone(),
+            units: HashMap::new(),
+            order: Vec::new(),
+            chain: Vec::new(),
+            diagnostics: Vec::new(),
+        };
+        let id = main.id.clone();
+        loader.load(main);
+        let (units, order, diagnostics) = (loader.units, loader.order, loader.diagnostics);
+        let program = Self {
+            library,
+            main: id,
+            units: Mutex::new(units),
+            order,
+        };
+        (program, diagnostics)
+    }
+
+    /// The file of that id.
+    pub fn unit(&self, id: &str) -> Option<Arc<Unit>> {
+        self.units
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
+    }
+
+    /// Every parsed file, imports before their importers.
+    pub fn units(&self) -> Vec<Arc<Unit>> {
+        self.order.iter().filter_map(|id| self.unit(id)).collect()
+    }
+
+    /// Adds a file that was found while running, unless another thread has.
+    pub(super) fn add(&self, unit: Unit) -> Arc<Unit> {
+        self.units
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(unit.source.id.clone())
+            .or_insert_with(|| Arc::new(unit))
+            .clone()
+    }
+
+    /// Digest over the script and all that it imports.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for unit in self.units() {
+            hash.update(unit.source.id.as_bytes());
+            hash.update([0]);
+            hash.update(unit.source.digest());
+        }
+        crate::gate::hex(&hash.finalize())
+    }
+}
+
+struct Loader<'a> {
+    engine: &'a Engine,
+    library: &'a Library,
+    main: Source,
+    units: HashMap<String, Arc<Unit>>,
+    order: Vec<String>,
+    chain: Vec<String>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Loader<'_> {
+    fn load(&mut self, source: Source) {
+        let id = source.id.clone();
+        let ast = match parse(self.engine, &source) {
+            Ok(ast) => ast,
+            Err(error) => {
+                self.diagnostics.push(syntax_error(&source.id, &error));
+                // Kept without a tree, so that the message can show the line.
+                self.keep(source, AST::empty(), Facts::default(), Vec::new());
+                return;
+            }
+        };
+        let facts = Facts::of(&ast);
+        self.chain.push(id.clone());
+        let mut imports = Vec::new();
+        for import in &facts.imports {
+            let Some(path) = &import.path else { continue };
+            match self.library.module(&self.main, &source, path) {
+                Ok(module) => {
+                    imports.push((import.alias.clone(), module.id.clone()));
+                    if let Some(at) = self.chain.iter().position(|c| *c == module.id) {
+                        let mut cycle = self.chain[at..].to_vec();
+                        cycle.push(module.id);
+                        self.diagnostics.push(
+                            Diagnostic::error(
+                                "circular-import",
+                                &id,
+                                import.place,
+                                format!("the imports go in a circle: {}", cycle.join(" -> ")),
+                            )
+                            .hint("move what both need into a third module"),
+                        );
+                    } else if !self.units.contains_key(&module.id) {
+                        self.load(module);
+                    }
+                }
+                Err(error) => self.diagnostics.push(unresolved(&id, import.place, &error)),
+            }
+        }
+        self.chain.pop();
+        self.keep(source, ast, facts, imports);
+    }
+
+    fn keep(&mut self, source: Source, ast: AST, facts: Facts, imports: Vec<(String, String)>) {
+        let id = source.id.clone();
+        self.order.push(id.clone());
+        let module = OnceLock::new();
+        self.units.insert(
+            id,
+            Arc::new(Unit {
+                source,
+                ast,
+                facts,
+                imports,
+                module,
+            }),
+        );
+    }
+}
+
+/// Parses a file; its id becomes the tree's source.
+pub(super) fn parse(engine: &Engine, source: &Source) -> Result<AST, ParseError> {
+    let mut ast = engine.compile(&source.text)?;
+    ast.set_source(source.id.as_str());
+    Ok(ast)
+}
+
+fn syntax_error(file: &str, error: &ParseError) -> Diagnostic {
+    let place = Place::from(error.position());
+    let text = error.err_type().to_string();
+    Diagnostic::error("syntax", file, place, lower_first(&text)).maybe_hint(syntax_hint(&text))
+}
+
+/// For the mistakes that people who know other languages make.
+fn syntax_hint(text: &str) -> Option<String> {
+    if text.contains("reserved") {
+        return Some(
+            "Rhai reserves this word; choose another name, or quote it as a map key".into(),
+        );
+    }
+    if text.contains("Variable not found") || text.contains("Undefined variable") {
+        return Some("functions see only their parameters and constants of `global::`".into());
+    }
+    None
+}
+
+fn unresolved(file: &str, place: Place, error: &FindError) -> Diagnostic {
+    Diagnostic::error("unresolved-import", file, place, error.to_string()).maybe_hint(error.hint())
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().collect::<String>() + chars.as_str()
+        }
+        _ => text.to_owned(),
+    }
+}

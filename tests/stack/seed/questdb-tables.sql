@@ -1,0 +1,8 @@
+CREATE TABLE IF NOT EXISTS market_data (symbol SYMBOL, timestamp TIMESTAMP, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume LONG, source SYMBOL) TIMESTAMP(timestamp) PARTITION BY DAY WAL;
+CREATE TABLE IF NOT EXISTS options_data (underlying SYMBOL, option_symbol SYMBOL, timestamp TIMESTAMP, bid DOUBLE, ask DOUBLE, last DOUBLE, volume LONG, open_interest LONG, expiry DATE, strike DOUBLE, option_type SYMBOL, source SYMBOL, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE) TIMESTAMP(timestamp) PARTITION BY DAY WAL;
+CREATE TABLE IF NOT EXISTS news_events (timestamp TIMESTAMP, source SYMBOL, id SYMBOL, headline STRING, body STRING, symbols SYMBOL, sentiment DOUBLE) TIMESTAMP(timestamp) PARTITION BY DAY WAL;
+CREATE TABLE IF NOT EXISTS social_events (timestamp TIMESTAMP, platform SYMBOL, id SYMBOL, author SYMBOL, symbol SYMBOL, content STRING, sentiment DOUBLE) TIMESTAMP(timestamp) PARTITION BY DAY WAL;
+CREATE TABLE IF NOT EXISTS news_items (symbol SYMBOL, ts TIMESTAMP, title STRING, source STRING, url STRING, sentiment DOUBLE, relevance DOUBLE, provider STRING) TIMESTAMP(ts) PARTITION BY DAY WAL;
+CREATE TABLE IF NOT EXISTS social_signals (symbol SYMBOL, source SYMBOL, ts TIMESTAMP, sentiment DOUBLE, engagement DOUBLE, influence DOUBLE, author STRING, url STRING, content STRING) TIMESTAMP(ts) PARTITION BY DAY WAL;
+CREATE TABLE IF NOT EXISTS system_analytics (ts TIMESTAMP, component SYMBOL, metric SYMBOL, value DOUBLE, str_value STRING) TIMESTAMP(ts) PARTITION BY DAY WAL;
+CREATE TABLE IF NOT EXISTS trading_analytics (ts TIMESTAMP, symbol SYMBOL, metric SYMBOL, value DOUBLE, str_value STRING) TIMESTAMP(ts) PARTITION BY DAY WAL;

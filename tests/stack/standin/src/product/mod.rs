@@ -1,0 +1,83 @@
+//! The products that the stand-in answers for.
+
+mod app;
+mod backends;
+mod grafana;
+mod ingestion;
+mod loki;
+mod platform;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::control::Control;
+use crate::http::Handler;
+use crate::metrics::Metrics;
+
+pub(crate) const NAMES: [&str; 19] = [
+    "api",
+    "ml",
+    "data-ingestion",
+    "signal-generator",
+    "execution",
+    "risk-monitor",
+    "strategy-engine",
+    "backtesting",
+    "weaviate",
+    "minio",
+    "traefik",
+    "pulsar",
+    "cadvisor",
+    "grafana",
+    "loki",
+    "promtail",
+    "ollama",
+    "redis-exporter",
+    "otel-collector",
+];
+
+pub(crate) struct Product {
+    pub(crate) ports: Vec<u16>,
+    pub(crate) handler: Handler,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Product {
+    fn new(ports: &[u16], metrics: Arc<Metrics>, handler: Handler) -> Self {
+        Self {
+            ports: ports.to_vec(),
+            handler,
+            metrics,
+        }
+    }
+}
+
+pub(crate) fn start(name: &'static str, control: &Arc<Control>) -> Product {
+    leave_data(name);
+    match name {
+        "loki" => loki::start(control),
+        "grafana" => grafana::start(control),
+        "api" | "ml" | "data-ingestion" | "signal-generator" | "execution" | "risk-monitor"
+        | "strategy-engine" | "backtesting" => app::start(name, control),
+        _ => platform::start(name, control),
+    }
+}
+
+/// Something in the data folder, so that a wipe has something to wipe.
+fn leave_data(name: &str) {
+    let Ok(folder) = std::env::var("STANDIN_DATA") else {
+        return;
+    };
+    let file = Path::new(&folder).join(if name == "traefik" {
+        "acme.json"
+    } else {
+        "standin.dat"
+    });
+    if !file.exists() {
+        let _ = std::fs::write(file, vec![b'.'; 64 * 1024]);
+    }
+}
+
+fn env(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
