@@ -6,7 +6,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::gate::Run;
+use rhai::Map;
+
+use crate::gate::{Grants, HttpPolicy, Run};
 use crate::run::Cx;
 
 /// A run and a branch of it.
@@ -16,6 +18,42 @@ pub struct Branch {
     pub run: Arc<Run>,
     /// The branch's context.
     pub cx: Cx,
+    /// The script that works here.
+    pub frame: Arc<Frame>,
+}
+
+/// The script that a branch works for: the one that was started, or one that it runs in place.
+#[derive(Debug, Default)]
+pub struct Frame {
+    /// Its name.
+    pub workflow: String,
+    /// What it may do.
+    pub grants: Grants,
+    /// Where its reads over HTTP may go.
+    pub http: Arc<HttpPolicy>,
+    /// Its parsed arguments.
+    pub arguments: Map,
+    /// The script that runs it.
+    pub caller: Option<Arc<Frame>>,
+}
+
+impl Frame {
+    /// The names of the scripts that led here, the first one first.
+    pub fn chain(&self) -> Vec<String> {
+        let mut chain = self
+            .caller
+            .as_ref()
+            .map_or_else(Vec::new, |caller| caller.chain());
+        chain.push(self.workflow.clone());
+        chain
+    }
+}
+
+impl Branch {
+    /// The same script on another branch of cancellation.
+    pub fn on(&self, cx: Cx) -> Self {
+        Self { cx, ..self.clone() }
+    }
 }
 
 thread_local! {

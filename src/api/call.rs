@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
-use super::{Args, Branch, Failure, Kind};
+use super::{Args, Branch, Failure, Frame, Kind};
 use crate::gate::{Run, Site};
 use crate::run::Cx;
 
@@ -27,13 +27,20 @@ impl Call<'_> {
     pub(super) fn within(&self, cx: &Cx) -> Self {
         Self {
             args: self.args.clone(),
-            branch: Branch {
-                run: self.branch.run.clone(),
-                cx: cx.clone(),
-            },
+            branch: self.branch.on(cx.clone()),
             native: self.native,
             site: self.site.clone(),
         }
+    }
+
+    /// The branch, to hand it to workers.
+    pub(super) fn branch(&self) -> &Branch {
+        &self.branch
+    }
+
+    /// The script that calls.
+    pub fn frame(&self) -> &Arc<Frame> {
+        &self.branch.frame
     }
 
     /// The run.

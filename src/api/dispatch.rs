@@ -33,6 +33,13 @@ impl SiteTable {
         }
     }
 
+    /// Adds the calls of another table.
+    pub fn extend(&self, other: &Self) {
+        if let (Ok(mut sites), Ok(more)) = (self.0.write(), other.0.read()) {
+            sites.extend(more.iter().cloned());
+        }
+    }
+
     /// The place of a call: the reported file if it has such a call there, else the file that has.
     pub fn place(&self, reported: Option<&str>, at: Position, callee: &str) -> Site {
         let (line, column) = (at.line().unwrap_or(0), at.position().unwrap_or(0));
@@ -138,6 +145,7 @@ fn dispatch(
     };
     let passed = run.pass(
         call.cx(),
+        &call.frame().grants,
         &op,
         || primitive.vet.map_or(Ok(()), |vet| vet(&call)),
         || {

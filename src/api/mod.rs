@@ -7,41 +7,84 @@ mod args;
 mod branch;
 mod call;
 mod dispatch;
-pub mod dns;
+mod dns;
+mod docker;
+mod env;
 mod failure;
 pub mod http;
+mod fs;
+mod history;
+mod http;
+mod json;
+mod lock;
 mod output;
 mod plan;
+mod postgres;
 mod primitive;
+mod proc;
+mod questdb;
+mod redis;
+mod regex;
+mod report;
+mod rows;
 mod shape;
+mod sys;
 mod task;
 pub mod tcp;
+mod tcp;
+mod text;
+mod time;
 pub(crate) mod ui;
 pub mod units;
+mod workflow;
 
-pub use branch::{Branch, enter, with_branch};
+pub use branch::{Branch, Frame, enter, with_branch};
 pub use call::Call;
+pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
 pub(crate) use dispatch::{closest, to_json};
 pub use failure::{Failure, Kind};
-pub use output::{Cleanup, Output, ScriptArgs, StateFolder};
+pub use output::{Cleanup, Output, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
 };
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
+pub(crate) use report::is_report;
+
 /// A result as people read it, for the records that have a form of their own.
-pub(crate) fn human(_: &rhai::Dynamic, _: Output) -> Option<String> {
-    None
+pub(crate) fn human(value: &rhai::Dynamic, output: Output) -> Option<String> {
+    report::human(value, output)
 }
+
+pub use workflow::WorkflowRunner;
 
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
     &dns::NAMESPACE,
     &http::NAMESPACE,
+    &docker::NAMESPACE,
+    &env::NAMESPACE,
+    &fs::NAMESPACE,
+    &history::NAMESPACE,
+    &http::NAMESPACE,
+    &json::NAMESPACE,
+    &lock::NAMESPACE,
     &plan::NAMESPACE,
+    &postgres::NAMESPACE,
+    &questdb::NAMESPACE,
+    &redis::NAMESPACE,
+    &proc::NAMESPACE,
+    &questdb::NAMESPACE,
+    &redis::NAMESPACE,
+    &regex::NAMESPACE,
+    &report::NAMESPACE,
+    &sys::NAMESPACE,
     &task::NAMESPACE,
     &tcp::NAMESPACE,
+    &text::NAMESPACE,
+    &time::NAMESPACE,
     &ui::NAMESPACE,
+    &workflow::NAMESPACE,
 ];

@@ -1,10 +1,9 @@
-//! What a run's primitives share with the host: how output is shown, the script's arguments, what to do
-//! at the end.
+//! What a run's primitives share with the host: how output is shown, what to do at the end.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use rhai::{FnPtr, Map};
+use rhai::FnPtr;
 
 /// How a run shows its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +27,6 @@ impl Output {
         width: 80,
     };
 }
-
-/// The script's own arguments, parsed before the run.
-#[derive(Debug, Clone, Default)]
-pub struct ScriptArgs(pub Map);
 
 /// Where the runtime keeps audit and history.
 #[derive(Debug, Clone)]

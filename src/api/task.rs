@@ -11,7 +11,7 @@ use std::time::Duration;
 use rhai::{Dynamic, FnPtr, Map};
 
 use super::call::thrown;
-use super::{Branch, Call, Cleanup, Failure, Kind, Namespace, Primitive, Ty, enter, option, param};
+use super::{Call, Cleanup, Failure, Kind, Namespace, Primitive, Ty, enter, option, param};
 use crate::gate::Access;
 use crate::run::{Cx, Stop};
 
@@ -205,32 +205,22 @@ pub(super) fn snapshot(closure: &FnPtr) -> FnPtr {
 /// The stack of a worker: Rhai needs it as deep as the script's own.
 const WORKER_STACK: usize = 16 << 20;
 
-/// Calls `work` for each index below `count`, `limit` at once, on workers that belong to `cx`'s branch.
-/// Answers arrive in `done`, on the workers' threads.
+/// Calls `work` for each index that `next` gives, on `workers` threads that belong to `cx`'s branch.
+/// Answers arrive in `done`, on the workers' threads. `next` may wait; `None` ends a worker.
 pub(super) fn spread(
     call: &Call<'_>,
     cx: &Cx,
-    count: usize,
-    limit: usize,
+    workers: usize,
+    next: &(dyn Fn() -> Option<usize> + Sync),
     work: &(dyn Fn(usize) -> Result<Dynamic, Failure> + Sync),
     done: &(dyn Fn(usize, Result<Dynamic, Failure>) + Sync),
 ) {
-    let next = AtomicUsize::new(0);
-    let run = call.run();
     std::thread::scope(|scope| {
-        for n in 0..limit.clamp(1, count.max(1)) {
-            let branch = Branch {
-                run: run.clone(),
-                cx: cx.clone(),
-            };
-            let next = &next;
+        for n in 0..workers.max(1) {
+            let branch = call.branch().on(cx.clone());
             let body = move || {
                 enter(branch, || {
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        if index >= count {
-                            return;
-                        }
+                    while let Some(index) = next() {
                         // A panic in a primitive must not take the run with it, nor pass as an answer.
                         let answer =
                             catch_unwind(AssertUnwindSafe(|| work(index))).unwrap_or_else(|_| {
@@ -248,7 +238,7 @@ pub(super) fn spread(
                 .stack_size(WORKER_STACK);
             if builder.spawn_scoped(scope, body).is_err() && n == 0 {
                 // No thread at all: the items were not worked on, and each says so.
-                for index in 0..count {
+                while let Some(index) = next() {
                     done(
                         index,
                         Err(Failure::new(Kind::Failed, "cannot start a thread")),
@@ -271,11 +261,13 @@ fn map(call: &Call<'_>) -> Result<Dynamic, Failure> {
     let results: Mutex<Vec<Option<Result<Dynamic, Failure>>>> = Mutex::new(vec![None; items.len()]);
     let first: Mutex<Option<Failure>> = Mutex::new(None);
     let native = call.native();
+    let next = AtomicUsize::new(0);
+    let count = items.len();
     spread(
         call,
         &cx,
-        items.len(),
-        limit,
+        limit.min(count),
+        &|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < count),
         &|index| {
             cx.check()?;
             let closure = snapshot(&work);
@@ -327,10 +319,7 @@ pub(super) fn limited<T>(
 ) -> Result<T, Failure> {
     let Some(limit) = limit else { return work() };
     let inner = cx.within(limit);
-    let branch = Branch {
-        run: call.run().clone(),
-        cx: inner.clone(),
-    };
+    let branch = call.branch().on(inner.clone());
     let answer = enter(branch, work);
     if inner.cancel().stopped().is_some() && cx.cancel().stopped().is_none() {
         return Err(Failure::new(

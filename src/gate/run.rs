@@ -37,8 +37,6 @@ pub struct Origin {
 pub struct RunParts {
     /// Who and what.
     pub origin: Origin,
-    /// What it may do.
-    pub grants: Grants,
     /// How changes are treated.
     pub mode: Mode,
     /// Where changes are written down.
@@ -50,7 +48,6 @@ pub struct RunParts {
 /// A run.
 pub struct Run {
     origin: Origin,
-    grants: Grants,
     mode: Mode,
     cx: Cx,
     began: Instant,
@@ -102,7 +99,6 @@ impl Run {
     pub fn new(parts: RunParts) -> Self {
         Self {
             origin: parts.origin,
-            grants: parts.grants,
             mode: parts.mode,
             cx: parts.cx,
             began: Instant::now(),
@@ -122,11 +118,6 @@ impl Run {
     /// Who and what.
     pub fn origin(&self) -> &Origin {
         &self.origin
-    }
-
-    /// What it may do.
-    pub fn grants(&self) -> &Grants {
-        &self.grants
     }
 
     /// How changes are treated.
@@ -184,11 +175,16 @@ impl Run {
         lock(&self.flights).clone()
     }
 
-    /// Lets `op` pass, or not. `preview` tells what a change would hit; `act` does it; `outcome` reads
+    /// Lets `op` of a script with these `grants` pass, or not. `preview` tells what a change would hit; `act` does it; `outcome` reads
     /// from its answer how it ended.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "four of them are the four questions to one op"
+    )]
     pub fn pass<T, E>(
         &self,
         cx: &Cx,
+        grants: &Grants,
         op: &Op,
         vet: impl FnOnce() -> Result<(), String>,
         preview: impl FnOnce() -> Result<Blast, E>,
@@ -198,7 +194,7 @@ impl Run {
         if self.stopped(cx) {
             return Ok(Pass::Doomed);
         }
-        if let Err(denial) = self.grants.check(op) {
+        if let Err(denial) = grants.check(op) {
             self.set_doom(Doom::of(DoomKind::Denied, op, denial.message).hint(denial.hint));
             return Ok(Pass::Doomed);
         }

@@ -14,9 +14,9 @@ use super::fault;
 use super::header::Header;
 use super::library::{FindError, Layer, Library, Source};
 use super::program::Program;
-use super::syntax::literal_argument;
-use crate::api::{self, Branch, Cleanup, Kind, Output, ScriptArgs, SiteTable};
-use crate::gate::{DoomKind, Flight, Grants, Mode, Origin, Profile, Run, RunParts};
+use super::syntax::{literal_argument, literal_constant};
+use crate::api::{self, Branch, Cleanup, Failure, Frame, Kind, Output, SiteTable, WorkflowRunner};
+use crate::gate::{DoomKind, Flight, Grants, HttpPolicy, Mode, Origin, Profile, Run, RunParts};
 use crate::run::{Cancel, Clock, Cx, NoEffects, Progress, Stop};
 
 /// What is to be run, and how.
@@ -181,9 +181,9 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
                     .collect();
                 NotRun::Help(spec.at(&path).help(&words.join(" "), &header.doc))
             }
-            ArgsError::Usage(why, hint) => NotRun::Usage(why, hint),
-            ArgsError::Environment(why) => NotRun::Environment(why),
+            other => other.into(),
         })?;
+    let http = http_policy(&request.library, source, &header).map_err(NotRun::Environment)?;
     let until = request
         .deadline
         .and_then(|limit| Instant::now().checked_add(limit));
@@ -208,22 +208,28 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
                 .to_string_lossy()
                 .into_owned(),
         },
-        grants: Grants {
-            needs: header.needs,
-            unbounded: header.unbounded,
-            profile: request.profile,
-            ..Grants::default()
-        },
         mode: request.mode,
         audit: request.state.join("audit.jsonl"),
         cx: cx.clone(),
     }));
     let resources = run.resources();
     resources.get_or(|| sites);
-    resources.get_or(|| ScriptArgs(arguments));
+    resources.get_or(|| runner(request.library, request.env));
     resources.get_or(|| request.output);
     resources.get_or(|| api::StateFolder(request.state.clone()));
 
+    let frame = Arc::new(Frame {
+        workflow: source.name.clone(),
+        grants: Grants {
+            needs: header.needs,
+            unbounded: header.unbounded,
+            profile: request.profile,
+            outer: None,
+        },
+        http: Arc::new(http),
+        arguments,
+        caller: None,
+    });
     let (send, events) = mpsc::channel();
     watch_signals(send.clone());
     start(
@@ -232,20 +238,159 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
         Branch {
             run: run.clone(),
             cx,
+            frame: frame.clone(),
         },
         send,
     );
     let (answer, flights) = wait(&run, &cancel, until, &events);
-    let left = clean_up(&run, &engine, &program);
+    let left = clean_up(&run, &frame, &engine, &program);
+    let outcome = outcome(answer, &run, &cancel, &program);
+    let mut left = left;
+    if let Outcome::Value(value) = &outcome
+        && api::is_report(value)
+        && !run.mode().is_plan()
+        && let Err(error) = crate::history::keep(
+            &request.state,
+            &source.name,
+            &run.redactor().json(&api::to_json(value)),
+        )
+    {
+        left.push(format!("the result was not kept: {error}"));
+    }
     run.resources().release();
     Ok(Ended {
-        outcome: outcome(answer, &run, &cancel, &program),
+        outcome,
         elapsed: run.elapsed(),
         run,
         program,
         flights,
         left,
     })
+}
+
+/// Where a script's reads over HTTP may go: the hosts that its header names, and nowhere that the stack's
+/// overlay lists as starting a job.
+fn http_policy(library: &Library, source: &Source, header: &Header) -> Result<HttpPolicy, String> {
+    let reads: Vec<_> = header
+        .needs
+        .iter()
+        .filter(|c| c.namespace() == "http")
+        .collect();
+    if reads.is_empty() && !header.unbounded {
+        return Ok(HttpPolicy::default());
+    }
+    let hosts = reads
+        .iter()
+        .filter_map(|c| c.scope())
+        .map(|scope| scope.split('/').next().unwrap_or(scope));
+    let overlay = library
+        .module(source, source, "std/stack")
+        .map_err(|error| error.to_string())?;
+    let ast = super::program::parse(&super::engine::parser(), &overlay)
+        .map_err(|error| format!("`{}`: {error}", overlay.id))?;
+    let list = |name: &str| -> Vec<String> {
+        literal_constant(&ast, name)
+            .and_then(|value| value.try_cast::<rhai::Array>())
+            .map(|list| list.iter().map(ToString::to_string).collect())
+            .unwrap_or_default()
+    };
+    let (routes, ports) = (list("JOB_ROUTES"), list("OWNED_PORTS"));
+    HttpPolicy::new(
+        hosts,
+        routes.iter().map(String::as_str),
+        ports.iter().map(String::as_str),
+    )
+    .map_err(|error| format!("`{}`: {error}", overlay.id))
+}
+
+/// How deeply workflows may run workflows.
+const NESTING: usize = 8;
+
+/// What `workflow::run` does: loads and checks another script, and evaluates it on the caller's thread,
+/// within the caller's bounds and the same run.
+fn runner(library: Library, env: fn(&str) -> Option<String>) -> WorkflowRunner {
+    WorkflowRunner(Box::new(
+        move |branch: &Branch, name: &str, given: &[String]| {
+            let (source, checked) = load(&library, name).map_err(|not_run| not_run.failure())?;
+            let chain = branch.frame.chain();
+            if chain.contains(&source.name) || chain.len() >= NESTING {
+                return Err(Failure::invalid(format!(
+                    "the workflows run each other in a circle: {} -> {}",
+                    chain.join(" -> "),
+                    source.name
+                )));
+            }
+            let parsed = checked
+                .spec
+                .parse(given, &env)
+                .map_err(|error| NotRun::from(error).failure())?;
+            branch
+                .run
+                .resources()
+                .get_or(SiteTable::default)
+                .extend(&checked.sites);
+            let http = http_policy(&library, &source, &checked.header)
+                .map_err(|error| NotRun::Environment(error).failure())?;
+            let frame = Frame {
+                workflow: source.name.clone(),
+                http: Arc::new(http),
+                grants: Grants {
+                    needs: checked.header.needs,
+                    outer: Some(Arc::new(branch.frame.grants.clone())),
+                    ..Grants::default()
+                },
+                arguments: parsed,
+                caller: Some(branch.frame.clone()),
+            };
+            let inner = Branch {
+                frame: Arc::new(frame),
+                ..branch.clone()
+            };
+            let Some(unit) = checked.program.unit(&source.id) else {
+                return Ok(Dynamic::UNIT);
+            };
+            api::enter(inner, || {
+                checked
+                    .engine
+                    .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &unit.ast)
+            })
+            .map_err(api::thrown)
+        },
+    ))
+}
+
+impl NotRun {
+    /// As a failure of `workflow::run`.
+    fn failure(self) -> Failure {
+        match self {
+            Self::NotFound(error) => {
+                let failure = Failure::new(Kind::NotFound, error.to_string());
+                match error.hint() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
+            Self::Invalid(program, found) => {
+                let first = found.iter().find(|d| d.severity == Severity::Error);
+                let why = first.map_or_else(String::new, |d| {
+                    format!(": {} at {}:{}:{}", d.message, d.file, d.line, d.column)
+                });
+                Failure::invalid(format!("`{}` does not pass its check{why}", program.main))
+            }
+            Self::Help(_) => Failure::invalid("`--help` is for the command line"),
+            Self::Usage(why, _) | Self::Environment(why) => Failure::invalid(why),
+        }
+    }
+}
+
+impl From<ArgsError> for NotRun {
+    fn from(error: ArgsError) -> Self {
+        match error {
+            ArgsError::Help(_) => Self::Help(String::new()),
+            ArgsError::Usage(why, hint) => Self::Usage(why, hint),
+            ArgsError::Environment(why) => Self::Environment(why),
+        }
+    }
 }
 
 type Answer = Result<Dynamic, Box<EvalAltResult>>;
@@ -346,7 +491,12 @@ fn wait(
 const CLEANUP_BUDGET: Duration = Duration::from_secs(5);
 
 /// Runs what the script registered, the last first, on a branch of its own: the run's is stopped.
-fn clean_up(run: &Arc<Run>, engine: &Arc<Engine>, program: &Arc<Program>) -> Vec<String> {
+fn clean_up(
+    run: &Arc<Run>,
+    frame: &Arc<Frame>,
+    engine: &Arc<Engine>,
+    program: &Arc<Program>,
+) -> Vec<String> {
     let Some(cleanup) = run.resources().get::<Cleanup>() else {
         return Vec::new();
     };
@@ -361,6 +511,7 @@ fn clean_up(run: &Arc<Run>, engine: &Arc<Engine>, program: &Arc<Program>) -> Vec
     let branch = Branch {
         run: run.clone(),
         cx,
+        frame: frame.clone(),
     };
     let (send, done) = mpsc::channel();
     let (engine, program, names) = (engine.clone(), program.clone(), closures.len());

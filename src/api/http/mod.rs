@@ -58,7 +58,7 @@ fn asks(method: &str) -> bool {
 }
 
 fn policy(call: &Call<'_>) -> Arc<HttpPolicy> {
-    call.run().resources().get_or(HttpPolicy::default)
+    call.frame().http.clone()
 }
 
 /// What a read may ask for. A URL that is none is no matter of permission: the call itself says so.
@@ -81,7 +81,7 @@ fn vet_request(call: &Call<'_>) -> Result<(), String> {
 
 /// Asks the gate about every hop of a redirect as about a call of its own.
 fn allow(call: &Call<'_>, verb: &'static str, first: Access) -> Allow {
-    let run = call.run().clone();
+    let frame = call.frame().clone();
     let policy = policy(call);
     let site = call.site().clone();
     let start = http::parse(call.args().str("url"))
@@ -111,7 +111,7 @@ fn allow(call: &Call<'_>, verb: &'static str, first: Access) -> Allow {
             args: serde_json::Value::Null,
             site: site.clone(),
         };
-        run.grants().check(&op).map_err(|denial| denial.message)
+        frame.grants.check(&op).map_err(|denial| denial.message)
     })
 }
 
@@ -192,7 +192,7 @@ fn answered(call: &Call<'_>) -> Result<Record, Failure> {
 }
 
 /// The namespace.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "http",
     doc: "HTTP requests and probes. A response is a response, whatever its status: look at `ok` or `status`. Nothing \
           answering is `unreachable`, too slow is `timeout` and says in which phase, a body that broke off is `failed`, \

@@ -1,0 +1,66 @@
+//! What an engine holds and says about itself: images, volumes, networks, disks.
+
+use crate::api::{Primitive, Ty};
+
+use super::shapes::{DISK_USAGE, IMAGE, INFO, NETWORK, VOLUME};
+use super::{LABELS, READ_ERRORS, engine};
+
+pub(super) const IMAGES: Primitive = Primitive {
+    name: "images",
+    options: &[LABELS],
+    returns: Ty::List(&Ty::Record(&IMAGE)),
+    errors: READ_ERRORS,
+    doc: "Lists images, without the unnamed steps of builds.",
+    example: "for i in docker::images() { print(`${i.tags} ${i.size_bytes}`); }",
+    target: |_| "docker/(images)".into(),
+    call: |call| Ok(IMAGE.records(&engine(call).images(call.cx(), &call.args().strs("labels"))?)),
+    ..Primitive::READ
+};
+
+pub(super) const VOLUMES: Primitive = Primitive {
+    name: "volumes",
+    options: &[LABELS],
+    returns: Ty::List(&Ty::Record(&VOLUME)),
+    errors: READ_ERRORS,
+    doc: "Lists volumes. Their sizes are in `disk_usage().by_volume`.",
+    example: "for v in docker::volumes() { print(v.name); }",
+    target: |_| "docker".into(),
+    call: |call| Ok(VOLUME.records(&engine(call).volumes(call.cx(), &call.args().strs("labels"))?)),
+    ..Primitive::READ
+};
+
+pub(super) const NETWORKS: Primitive = Primitive {
+    name: "networks",
+    options: &[LABELS],
+    returns: Ty::List(&Ty::Record(&NETWORK)),
+    errors: READ_ERRORS,
+    doc: "Lists networks.",
+    example: "for n in docker::networks() { print(`${n.name} ${n.subnets}`); }",
+    target: |_| "docker/(networks)".into(),
+    call: |call| {
+        Ok(NETWORK.records(&engine(call).networks(call.cx(), &call.args().strs("labels"))?))
+    },
+    ..Primitive::READ
+};
+
+pub(super) const DISK: Primitive = Primitive {
+    name: "disk_usage",
+    returns: Ty::Record(&DISK_USAGE),
+    errors: READ_ERRORS,
+    doc: "Tells what the engine uses on disk, in bytes, by the rules of `docker system df`.\nTakes seconds where volumes are large.",
+    example: "let d = docker::disk_usage();\nprint(`${d.total_bytes} bytes, ${d.images_reclaimable_bytes} of unused images`);",
+    target: |_| "docker".into(),
+    call: |call| Ok(DISK_USAGE.record(&engine(call).disk_usage(call.cx())?)),
+    ..Primitive::READ
+};
+
+pub(super) const ABOUT: Primitive = Primitive {
+    name: "info",
+    returns: Ty::Record(&INFO),
+    errors: READ_ERRORS,
+    doc: "Tells about the engine and its host: version, cores, memory, number of containers, warnings.",
+    example: "print(docker::info().version);",
+    target: |_| "docker".into(),
+    call: |call| Ok(INFO.record(&engine(call).info(call.cx())?)),
+    ..Primitive::READ
+};

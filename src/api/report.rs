@@ -1,0 +1,485 @@
+//! `report::` - many checks at once, and the verdict that follows.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rhai::{Dynamic, Map};
+
+use super::call::thrown;
+use super::task::{limited, snapshot, spread};
+use super::{
+    Call, Failure, Kind, Namespace, Output, Primitive, Record, Shape, Ty, field, option, param,
+    to_json, units,
+};
+use crate::gate::Access;
+use crate::report::{self, Check, Severity, Status, Style};
+
+static CHECK: Shape = Shape {
+    name: "Check",
+    doc: "What one check found.",
+    fields: &[
+        field(
+            "id",
+            Ty::Str,
+            "stable and unique within a report: `redis.container`",
+        ),
+        field("layer", Ty::Str, "the part of the report"),
+        field("service", Ty::Str, "the service; empty for the machine"),
+        field(
+            "severity",
+            Ty::OneOf(&["critical", "major", "minor"]),
+            "how much it matters",
+        ),
+        field(
+            "status",
+            Ty::OneOf(&["ok", "degraded", "bad", "unknown", "skipped"]),
+            "what was found",
+        ),
+        field("value", Ty::Any, "what was measured"),
+        field("threshold", Ty::Any, "what it is held against"),
+        field("evidence", Ty::Str, "what was asked and what came back"),
+        field("remedy", Ty::Str, "what to do about it"),
+        field("ms", Ty::Float, "how long it took, in milliseconds"),
+        field(
+            "needs",
+            Ty::List(&Ty::Str),
+            "the ids of the checks that it rests on",
+        ),
+    ],
+};
+
+static CAUSE: Shape = Shape {
+    name: "Cause",
+    doc: "Something wrong that nothing else explains.",
+    fields: &[
+        field("id", Ty::Str, "the check that found it"),
+        field("service", Ty::Str, "the service"),
+        field("status", Ty::Str, "`bad`, `degraded` or `unknown`"),
+        field("evidence", Ty::Str, "what was found"),
+        field("remedy", Ty::Str, "what to do about it"),
+        field(
+            "explains",
+            Ty::Int,
+            "how many checks were skipped because of it",
+        ),
+    ],
+};
+
+static REPORT: Shape = Shape {
+    name: "Report",
+    doc: "Findings and what follows from them. As the last value of a workflow it decides the exit code.",
+    fields: &[
+        field(
+            "schema",
+            Ty::Str,
+            "name and version of this form: `tradeops.report/1`",
+        ),
+        field("workflow", Ty::Str, "the workflow that made it"),
+        field(
+            "verdict",
+            Ty::OneOf(&["healthy", "degraded", "unhealthy", "unknown"]),
+            "what all findings say",
+        ),
+        field("exit_code", Ty::Int, "0, 1, 2, 3 for the four verdicts"),
+        field(
+            "root_causes",
+            Ty::List(&Ty::Record(&CAUSE)),
+            "what is wrong and not explained by something else",
+        ),
+        field(
+            "counts",
+            Ty::Map,
+            "`ok`, `degraded`, `bad`, `unknown`, `skipped`",
+        ),
+        field(
+            "checks",
+            Ty::List(&Ty::Record(&CHECK)),
+            "every finding, in the order of the checks",
+        ),
+        field("started_at", Ty::Time, "when"),
+        field("ms", Ty::Float, "how long it took, in milliseconds"),
+    ],
+};
+
+pub(super) static NAMESPACE: Namespace = Namespace {
+    name: "report",
+    doc: "Checks, verdicts and root causes. Unhealthy is a bad check of critical severity; any other bad or degraded one, and a critical one that could not be made, is degraded; nothing known is unknown; skipped counts for nothing.",
+    primitives: &[Primitive {
+        name: "run",
+        params: &[
+            param(
+                "checks",
+                Ty::List(&Ty::Map),
+                "maps with `id`, `layer`, and if wanted `service`, `severity` (major), `needs` (ids), `timeout`; other keys are the closure's own",
+            ),
+            param(
+                "work",
+                Ty::Closure,
+                "called with one check, on a worker; gives `#{ status, value, threshold, evidence, remedy }`, of which all but `status` may be left out",
+            ),
+        ],
+        options: &[
+            option(
+                "deadline",
+                Ty::Opt(&Ty::Duration),
+                "()",
+                "checks that have not ended by then are `unknown`; the report still comes",
+            ),
+            option("limit", Ty::Int, "128", "how many at once"),
+        ],
+        access: Access::Local,
+        returns: Ty::Record(&REPORT),
+        doc: "Makes all checks at once and gives the report.\n\nA check begins when all that it `needs` have ended; if one of those is bad, unknown or skipped, it is `skipped` and says because of what. A check that throws is `unknown`, with the error as its evidence: whether an unreachable service is bad is for the script to say.",
+        example: "let r = report::run([#{ id: \"a\", layer: \"demo\" }], |check| #{ status: \"ok\", value: 1 });\nr.verdict",
+        call: run,
+        ..Primitive::PURE
+    }],
+    shapes: &[&REPORT, &CHECK, &CAUSE],
+};
+
+/// Whether a value is a report.
+pub(crate) fn is_report(value: &Dynamic) -> bool {
+    value
+        .read_lock::<Record>()
+        .is_some_and(|record| record.shape().name == REPORT.name && !record.planned)
+}
+
+/// A report as people read it.
+pub(super) fn human(value: &Dynamic, output: Output) -> Option<String> {
+    if !is_report(value) {
+        return None;
+    }
+    let json = to_json(value);
+    let report: report::Report = serde_json::from_value(json).ok()?;
+    Some(report::human(
+        &report,
+        Style {
+            colour: output.colour,
+            width: output.width,
+        },
+    ))
+}
+
+/// A check that is to be made.
+struct Planned {
+    map: Map,
+    check: Check,
+    timeout: Option<std::time::Duration>,
+}
+
+fn run(call: &Call<'_>) -> Result<Dynamic, Failure> {
+    let started_at = super::Time(call.cx().now()).to_string();
+    let began = Instant::now();
+    let planned = call
+        .args()
+        .list("checks")
+        .iter()
+        .enumerate()
+        .map(|(n, value)| plan(n, value))
+        .collect::<Result<Vec<_>, _>>()?;
+    let graph = Graph::of(&planned)?;
+    let Some(work) = call.args().closure("work") else {
+        return Err(Failure::invalid("`work` wants a closure"));
+    };
+    let cx = match call.args().opt_duration("deadline") {
+        Some(limit) => call.cx().within(limit),
+        None => call.cx().with_cancel(call.cx().cancel().child()),
+    };
+    let limit = usize::try_from(call.args().int("limit"))
+        .unwrap_or(1)
+        .clamp(1, planned.len().max(1));
+    let native = call.native();
+    let times: Vec<Mutex<f64>> = planned.iter().map(|_| Mutex::new(0.0)).collect();
+    spread(
+        call,
+        &cx,
+        limit,
+        &|| graph.next(),
+        &|index| {
+            cx.check()?;
+            let from = Instant::now();
+            let answer = limited(call, &cx, planned[index].timeout, || {
+                snapshot(work)
+                    .call_within_context::<Dynamic>(native, (planned[index].map.clone(),))
+                    .map_err(thrown)
+            });
+            *lock(&times[index]) = from.elapsed().as_secs_f64() * 1e3;
+            answer
+        },
+        &|index, answer| {
+            graph.done(
+                index,
+                found(
+                    call,
+                    &cx,
+                    &planned[index].check,
+                    answer,
+                    *lock(&times[index]),
+                ),
+            )
+        },
+    );
+    // The run itself was stopped: there is no report then.
+    call.cx().check()?;
+    let checks = graph.into_checks(&planned);
+    let ms = began.elapsed().as_secs_f64() * 1e3;
+    let report = report::assess(&call.frame().workflow, checks, started_at, ms);
+    Ok(REPORT.record(&report))
+}
+
+fn plan(n: usize, value: &Dynamic) -> Result<Planned, Failure> {
+    let map = super::plain(value).try_cast::<Map>().unwrap_or_default();
+    let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
+    let wrong = |why: String| Failure::invalid(format!("check {n}: {why}"));
+    let id = text("id").ok_or_else(|| wrong("it has no `id`".into()))?;
+    let severity = text("severity").unwrap_or_else(|| "major".into());
+    let severity = Severity::from_word(&severity).ok_or_else(|| {
+        wrong(format!(
+            "`{severity}` is no severity: `critical`, `major` or `minor`"
+        ))
+    })?;
+    let timeout = text("timeout")
+        .map(|t| units::duration(&t).map_err(|why| wrong(format!("`timeout` {why}"))));
+    let needs = map
+        .get("needs")
+        .and_then(|v| {
+            v.read_lock::<rhai::Array>()
+                .map(|list| list.iter().map(ToString::to_string).collect())
+        })
+        .unwrap_or_default();
+    Ok(Planned {
+        check: Check {
+            id,
+            layer: text("layer").ok_or_else(|| wrong("it has no `layer`".into()))?,
+            service: text("service").unwrap_or_default(),
+            severity,
+            status: Status::Unknown,
+            value: serde_json::Value::Null,
+            threshold: serde_json::Value::Null,
+            evidence: String::new(),
+            remedy: String::new(),
+            ms: 0.0,
+            needs,
+        },
+        timeout: timeout.transpose()?,
+        map,
+    })
+}
+
+/// What a call of the closure says about its check.
+fn found(
+    call: &Call<'_>,
+    cx: &crate::run::Cx,
+    planned: &Check,
+    answer: Result<Dynamic, Failure>,
+    ms: f64,
+) -> Check {
+    let mut check = Check {
+        ms: (ms * 100.0).round() / 100.0,
+        ..planned.clone()
+    };
+    let redact = |text: &str| call.run().redactor().text(text).into_owned();
+    match answer {
+        Ok(value) => {
+            let map = super::plain(&value).try_cast::<Map>().unwrap_or_default();
+            let text = |key: &str| {
+                map.get(key)
+                    .filter(|v| !v.is_unit())
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
+            };
+            let json = |key: &str| map.get(key).map_or(serde_json::Value::Null, to_json);
+            let status = text("status");
+            match Status::from_word(&status) {
+                Some(status) => check.status = status,
+                None => {
+                    check.status = Status::Unknown;
+                    check.evidence = format!("the check gave the status `{status}`, which is none");
+                    return check;
+                }
+            }
+            check.value = json("value");
+            check.threshold = json("threshold");
+            check.evidence = redact(&text("evidence"));
+            check.remedy = text("remedy");
+        }
+        Err(failure) if failure.stop.is_some() && cx.cancel().stopped().is_some() => {
+            check.status = Status::Unknown;
+            check.evidence = "it ran out of time".into();
+        }
+        Err(failure) => {
+            check.status = Status::Unknown;
+            check.evidence = redact(&if failure.kind == Kind::Timeout {
+                format!("it ran out of time: {}", failure.message)
+            } else {
+                failure.message
+            });
+            check.remedy = failure.hint.unwrap_or_default();
+        }
+    }
+    check
+}
+
+/// The order of the checks: which are ready, which wait for what, what was found.
+struct Graph {
+    state: Mutex<State>,
+    changed: Condvar,
+    dependents: Vec<Vec<usize>>,
+    needs: Vec<Vec<usize>>,
+    planned: Vec<Check>,
+}
+
+struct State {
+    ready: VecDeque<usize>,
+    open: Vec<usize>,
+    found: Vec<Option<Check>>,
+    left: usize,
+}
+
+impl Graph {
+    fn of(planned: &[Planned]) -> Result<Self, Failure> {
+        let mut index = HashMap::new();
+        for (n, p) in planned.iter().enumerate() {
+            if index.insert(p.check.id.as_str(), n).is_some() {
+                return Err(Failure::invalid(format!(
+                    "two checks have the id `{}`",
+                    p.check.id
+                )));
+            }
+        }
+        let mut dependents = vec![Vec::new(); planned.len()];
+        let mut needs = vec![Vec::new(); planned.len()];
+        for (n, p) in planned.iter().enumerate() {
+            for need in &p.check.needs {
+                // What is not checked in this run (left out by a flag) holds nothing up.
+                if let Some(&on) = index.get(need.as_str()) {
+                    dependents[on].push(n);
+                    needs[n].push(on);
+                }
+            }
+        }
+        let open: Vec<usize> = needs.iter().map(Vec::len).collect();
+        if let Some(n) = circle(&open, &dependents) {
+            return Err(Failure::invalid(format!(
+                "the check `{}` needs itself, by way of others",
+                planned[n].check.id
+            )));
+        }
+        let ready = open
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count == 0)
+            .map(|(n, _)| n)
+            .collect();
+        Ok(Self {
+            state: Mutex::new(State {
+                ready,
+                open,
+                found: vec![None; planned.len()],
+                left: planned.len(),
+            }),
+            changed: Condvar::new(),
+            dependents,
+            needs,
+            planned: planned.iter().map(|p| p.check.clone()).collect(),
+        })
+    }
+
+    /// The next check to make; waits while others may free one.
+    fn next(&self) -> Option<usize> {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(n) = state.ready.pop_front() {
+                return Some(n);
+            }
+            if state.left == 0 {
+                return None;
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Notes what was found, and frees or skips what waited for it.
+    fn done(&self, n: usize, check: Check) {
+        let mut state = lock(&self.state);
+        let mut ended = vec![(n, check)];
+        while let Some((n, check)) = ended.pop() {
+            state.found[n] = Some(check);
+            state.left -= 1;
+            for &next in &self.dependents[n] {
+                state.open[next] -= 1;
+                if state.open[next] > 0 {
+                    continue;
+                }
+                match self.blocked(&state, next) {
+                    Some(skipped) => ended.push((next, skipped)),
+                    None => state.ready.push_back(next),
+                }
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// The check as skipped, if something that it needs does not carry it.
+    fn blocked(&self, state: &State, n: usize) -> Option<Check> {
+        let down = self.needs[n]
+            .iter()
+            .filter_map(|need| state.found[*need].as_ref())
+            .find(|found| !found.status.carries())?;
+        let evidence = match (down.status, down.service.as_str()) {
+            // Already says because of what.
+            (Status::Skipped, _) => down.evidence.clone(),
+            (Status::Bad, "") => format!("because {} is bad", down.id),
+            (Status::Bad, service) => format!("because {service} is down"),
+            (_, _) => format!("because {} is unknown", down.id),
+        };
+        Some(Check {
+            status: Status::Skipped,
+            evidence,
+            ..self.planned[n].clone()
+        })
+    }
+
+    fn into_checks(self, planned: &[Planned]) -> Vec<Check> {
+        let state = self
+            .state
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        state
+            .found
+            .into_iter()
+            .zip(planned)
+            .map(|(found, planned)| found.unwrap_or_else(|| planned.check.clone()))
+            .collect()
+    }
+}
+
+/// A check that can never begin, because it needs itself by way of others.
+fn circle(open: &[usize], dependents: &[Vec<usize>]) -> Option<usize> {
+    let mut open = open.to_vec();
+    let mut ready: Vec<usize> = (0..open.len()).filter(|n| open[*n] == 0).collect();
+    let mut reached = 0;
+    while let Some(n) = ready.pop() {
+        reached += 1;
+        for &next in &dependents[n] {
+            open[next] -= 1;
+            if open[next] == 0 {
+                ready.push(next);
+            }
+        }
+    }
+    if reached == open.len() {
+        None
+    } else {
+        open.iter().position(|count| *count > 0)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

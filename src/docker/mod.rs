@@ -1,0 +1,34 @@
+//! Docker: containers, their use, logs and events, and what changes them, over one [`Engine`].
+//!
+//! Containers are named exactly, by name or by an id of at least twelve digits; never by a part of a
+//! name. Waiting for an answer never holds the caller beyond a stop of its branch: requests run on the
+//! shared runtime (see `run::wait`), never by `block_on`.
+
+mod change;
+mod containers;
+mod detail;
+mod disk;
+mod engine;
+mod error;
+mod events;
+mod exec;
+mod holdings;
+mod info;
+mod lines;
+mod logs;
+mod stats;
+mod wait;
+
+pub use change::Change;
+pub use containers::{Container, Filter, Mount, Port};
+pub use detail::{ContainerDetail, Environment, Health, HealthProbe};
+pub use disk::{DiskUsage, VolumeUsage};
+pub use engine::Engine;
+pub use error::Error;
+pub use events::{Event, EventRange, Events};
+pub use exec::{ExecOptions, ExecResult};
+pub use holdings::{Image, Network, Volume};
+pub use info::EngineInfo;
+pub use logs::{LineCount, LogBounds, LogLine, LogRange, Logs};
+pub use stats::{Sample, Stats};
+pub use wait::{Goal, Waited};

@@ -1,0 +1,16 @@
+//! Files and folders: read with a limit, written whole or not at all, listed, looked at, removed one at
+//! a time.
+
+mod error;
+mod list;
+mod read;
+mod resolve;
+mod stat;
+mod write;
+
+pub use error::Error;
+pub use list::{glob, list};
+pub use read::{read_text, tail};
+pub use resolve::{real, real_parent};
+pub use stat::{Stat, exists, stat};
+pub use write::{Made, Removed, Written, make_dir, remove, write_text};

@@ -1,0 +1,20 @@
+//! What this machine says about itself: disks, memory, load, ports, processes, systemd units.
+//!
+//! Everything but units is read from `/proc` and from `statvfs`: no tool is started, so the answers are
+//! the kernel's and cost microseconds.
+
+mod disk;
+mod error;
+mod host;
+mod memory;
+mod ports;
+mod processes;
+mod unit;
+
+pub use disk::{Disk, disk};
+pub use error::Error;
+pub use host::{Host, Load, Uptime, boot_id, host, host_name, load, uptime};
+pub use memory::{Memory, memory};
+pub use ports::{Listener, listening_ports};
+pub use processes::{Process, group_alive, process, processes, start_ticks, user_name};
+pub use unit::{Unit, unit};
