@@ -11,7 +11,6 @@ mod dns;
 mod docker;
 mod env;
 mod failure;
-pub mod http;
 mod fs;
 mod history;
 mod http;
@@ -30,7 +29,6 @@ mod rows;
 mod shape;
 mod sys;
 mod task;
-pub mod tcp;
 mod tcp;
 mod text;
 mod time;
@@ -63,7 +61,6 @@ pub use workflow::WorkflowRunner;
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
     &dns::NAMESPACE,
-    &http::NAMESPACE,
     &docker::NAMESPACE,
     &env::NAMESPACE,
     &fs::NAMESPACE,
