@@ -152,7 +152,13 @@ impl Loader<'_> {
         self.keep(source, Some(ast), facts, imports);
     }
 
-    fn keep(&mut self, source: Source, ast: Option<AST>, facts: Facts, imports: Vec<(String, String)>) {
+    fn keep(
+        &mut self,
+        source: Source,
+        ast: Option<AST>,
+        facts: Facts,
+        imports: Vec<(String, String)>,
+    ) {
         let id = source.id.clone();
         self.order.push(id.clone());
         let module = OnceLock::new();
@@ -172,7 +178,7 @@ impl Loader<'_> {
 
 /// Parses a file; its id becomes the tree's source.
 pub(super) fn parse(engine: &Engine, source: &Source) -> Result<AST, ParseError> {
-    let mut ast = engine.compile(&source.text)?;
+    let mut ast = engine.compile(source.code())?;
     ast.set_source(source.id.as_str());
     Ok(ast)
 }
