@@ -21,6 +21,7 @@ mod plan;
 mod postgres;
 mod primitive;
 mod proc;
+mod prom;
 mod questdb;
 mod redis;
 mod regex;
@@ -70,9 +71,8 @@ pub static NAMESPACES: &[&Namespace] = &[
     &lock::NAMESPACE,
     &plan::NAMESPACE,
     &postgres::NAMESPACE,
-    &questdb::NAMESPACE,
-    &redis::NAMESPACE,
     &proc::NAMESPACE,
+    &prom::NAMESPACE,
     &questdb::NAMESPACE,
     &redis::NAMESPACE,
     &regex::NAMESPACE,

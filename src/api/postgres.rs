@@ -6,6 +6,7 @@ use super::rows::{COLUMN, ROWS};
 use super::{
     Args, Call, Failure, Handle, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
 };
+use crate::gate::Blast;
 use crate::postgres::{self, Error, Limits, Login, Parameter, Server, Sort};
 
 const DB: Param = param(
@@ -139,7 +140,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             doc: "The rows of one statement that only reads.\n\nThe server refuses writes; what a READ ONLY transaction would still let through (functions on other sessions, files, settings) is refused before sending. A column whose type has no form here is `invalid`: cast it, `x::text`.",
             example: r#"let db = postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" });
 postgres::query(db, "SELECT $1::int + 1 AS two", [1]).rows[0].two == 2"#,
-            target: target,
+            target,
             vet: Some(only_reads),
             call: |call| {
                 let a = call.args();
@@ -167,7 +168,7 @@ postgres::query(db, "SELECT $1::int + 1 AS two", [1]).rows[0].two == 2"#,
             doc: "The one value that a statement gives; `()` for NULL and for no row. More rows or columns are an error.",
             example: r#"let db = postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" });
 postgres::value(db, "SELECT count(*) FROM pg_class") > 0"#,
-            target: target,
+            target,
             vet: Some(only_reads),
             call: |call| {
                 let a = call.args();
@@ -197,7 +198,8 @@ postgres::value(db, "SELECT count(*) FROM pg_class") > 0"#,
 postgres::exec(db, "CREATE TABLE IF NOT EXISTS example (x int)");
 postgres::exec(db, "INSERT INTO example VALUES ($1)", [1]).rows == 1;
 postgres::exec(db, "DROP TABLE example");"#,
-            target: target,
+            target,
+            preview: Some(preview),
             call: |call| {
                 let a = call.args();
                 let params = parameters(a)?;
@@ -219,7 +221,7 @@ postgres::exec(db, "DROP TABLE example");"#,
             errors: ERRORS,
             doc: "Whether Postgres answers a statement of this login in this database, and how fast. A server that starts up is `conflict`.",
             example: r#"postgres::ping(postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" })).version"#,
-            target: target,
+            target,
             call: |call| {
                 let a = call.args();
                 let ping = postgres::ping(call.cx(), &server(a), limits(a))?;
@@ -249,6 +251,21 @@ fn limits(a: &Args) -> Limits {
         time: a.duration("timeout"),
         ..Limits::default()
     }
+}
+
+fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
+    let a = call.args();
+    let hit = postgres::hit(call.cx(), &server(a), a.str("sql"), limits(a))?;
+    let summary = match (&hit.table, hit.oid, hit.estimated_rows) {
+        (Some(table), Some(_), Some(rows)) => {
+            format!("{} on `{table}`, which has about {rows} rows", hit.verb)
+        }
+        (Some(table), Some(_), None) => format!("{} on `{table}`", hit.verb),
+        (Some(table), None, _) => format!("{} on `{table}`, which is not there", hit.verb),
+        (None, ..) => hit.verb.clone(),
+    };
+    let identity = format!("{:?} {:?}", hit.table, hit.oid);
+    Ok(super::rows::blast(summary, identity, &hit))
 }
 
 fn parameters(a: &Args) -> Result<Vec<Parameter>, Failure> {

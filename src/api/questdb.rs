@@ -226,7 +226,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");
 let answer = questdb::query(db, "SELECT 1 AS one, 'a' AS letter");
 answer.rows[0].one == 1"#,
-            target: target,
+            target,
             vet: Some(only_reads),
             call: |call| {
                 let a = call.args();
@@ -247,7 +247,7 @@ answer.rows[0].one == 1"#,
             doc: "The one value that a statement gives; `()` for NULL and for no row. More rows or columns are an error.",
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");
 questdb::value(db, "SELECT count() AS n FROM long_sequence(5)") == 5"#,
-            target: target,
+            target,
             vet: Some(only_reads),
             call: |call| {
                 let a = call.args();
@@ -277,7 +277,7 @@ questdb::value(db, "SELECT count() AS n FROM long_sequence(5)") == 5"#,
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");
 questdb::exec(db, "CREATE TABLE IF NOT EXISTS example (ts TIMESTAMP, x INT) TIMESTAMP(ts) PARTITION BY DAY");
 questdb::exec(db, "DROP TABLE IF EXISTS example");"#,
-            target: target,
+            target,
             preview: Some(preview),
             call: |call| {
                 let a = call.args();
@@ -304,7 +304,7 @@ questdb::exec(db, "DROP TABLE IF EXISTS example");"#,
             doc: "The user's tables; QuestDB's own (`sys.*`, `telemetry*`) are left out.",
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");
 for table in questdb::tables(db) { print(table.name); }"#,
-            target: target,
+            target,
             call: |call| {
                 let a = call.args();
                 let tables = questdb::tables(call.cx(), &server(a), metadata_limits(a))?;
@@ -350,7 +350,7 @@ for table in questdb::tables(db) { print(questdb::partitions(db, table.name).len
             doc: "The write-ahead logs: which are suspended, and how far applying is behind. 7.3.3 does not say why one is suspended; its server log does.",
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");
 questdb::wal(db).filter(|log| log.suspended == true).len()"#,
-            target: target,
+            target,
             call: |call| {
                 let a = call.args();
                 let logs = questdb::wal(call.cx(), &server(a), metadata_limits(a))?;
@@ -376,7 +376,7 @@ questdb::wal(db).filter(|log| log.suspended == true).len()"#,
             ],
             doc: "Whether QuestDB answers a statement, and how fast. Its health page proves less: it still says healthy when no statement gets through.",
             example: r#"questdb::ping(questdb::connect("http://127.0.0.1:9000")).version"#,
-            target: target,
+            target,
             call: |call| {
                 let a = call.args();
                 let limits = Limits {
@@ -458,17 +458,8 @@ fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
         (Some(table), None) => format!("{} on `{table}`, which is not there", hit.verb),
         (None, _) => hit.verb.clone(),
     };
-    // Rows come and go on a live table; the table itself must still be the one that was looked at.
     let identity = format!("{:?} {} {:?}", hit.table, hit.exists, hit.oldest);
-    let facts = match serde_json::to_value(&hit) {
-        Ok(serde_json::Value::Object(facts)) => facts,
-        _ => serde_json::Map::new(),
-    };
-    Ok(Blast {
-        summary,
-        facts,
-        identity,
-    })
+    Ok(super::rows::blast(summary, identity, &hit))
 }
 
 impl From<Error> for Failure {

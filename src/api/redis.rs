@@ -150,7 +150,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             errors: ERRORS,
             doc: "Whether Redis answers this login, and how fast.",
             example: r#"redis::ping(redis::connect("redis://127.0.0.1:6379")).ms < 1000.0"#,
-            target: target,
+            target,
             call: |call| {
                 let a = call.args();
                 let ping = redis::ping(call.cx(), &server(a), a.duration("timeout"))?;
@@ -175,7 +175,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             doc: "What INFO says, as a map: whole numbers, decimals, text; `db0` and the like are maps of their own.",
             example: r#"let db = redis::connect("redis://127.0.0.1:6379");
 redis::info(db, "replication").role"#,
-            target: target,
+            target,
             call: |call| {
                 let a = call.args();
                 let info = redis::info(
@@ -196,7 +196,7 @@ redis::info(db, "replication").role"#,
             errors: ERRORS,
             doc: "Memory in use, its limit, and what happens there.",
             example: r#"redis::memory(redis::connect("redis://127.0.0.1:6379")).used_bytes"#,
-            target: target,
+            target,
             call: |call| {
                 let a = call.args();
                 let memory = redis::memory(call.cx(), &server(a), a.duration("timeout"))?;
@@ -212,7 +212,7 @@ redis::info(db, "replication").role"#,
             errors: ERRORS,
             doc: "How many keys the database has.",
             example: r#"redis::size(redis::connect("redis://127.0.0.1:6379"))"#,
-            target: target,
+            target,
             call: |call| {
                 let a = call.args();
                 Ok(redis::size(call.cx(), &server(a), a.duration("timeout"))?.into())
@@ -247,7 +247,7 @@ redis::info(db, "replication").role"#,
             errors: ERRORS,
             doc: "How many keys match a pattern. It steps through all keys of the database (SCAN), which does not hold other clients up.",
             example: r#"redis::count_keys(redis::connect("redis://127.0.0.1:6379"), "session:*").count"#,
-            target: target,
+            target,
             call: |call| {
                 let a = call.args();
                 let most = usize::try_from(a.int("max_keys")).unwrap_or(0);

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use tradeops::postgres::{Error, Limits, Login, Parameter, Server, Sort, exec, ping, query, value};
+use tradeops::postgres::{
+    Error, Limits, Login, Parameter, Server, Sort, exec, hit, ping, query, value,
+};
 use tradeops::rows::Cell;
 use tradeops::run::{Cx, Stop};
 
@@ -227,6 +229,24 @@ fn parameters_and_changes() {
     );
     let error = exec(&cx, server, &insert, row(1), limits).expect_err("twice the same key");
     assert_eq!(sort(&error), Some(Sort::Conflict), "{error}");
+    run(server, &format!("ANALYZE {name}.t"));
+    let found = hit(
+        &cx,
+        server,
+        &format!("DELETE FROM {name}.t WHERE id = 1"),
+        limits,
+    )
+    .expect("a look");
+    assert_eq!(
+        (found.verb.as_str(), found.estimated_rows),
+        ("DELETE FROM", Some(1))
+    );
+    assert!(
+        found.oid.is_some() && found.disk_bytes.is_some_and(|bytes| bytes > 0),
+        "{found:?}"
+    );
+    let found = hit(&cx, server, "DROP TABLE IF EXISTS tradeops_no_such", limits).expect("a look");
+    assert_eq!((found.oid, found.estimated_rows), (None, None));
     let few = query(
         &cx,
         server,
