@@ -34,7 +34,7 @@ static LOOKUP: Shape = Shape {
 const MS: Field = field("ms", Ty::Float, "how long it took, in milliseconds");
 
 /// The namespace.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "dns",
     doc: "Names to addresses, by the system's resolver.",
     primitives: &[Primitive {

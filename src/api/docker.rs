@@ -73,7 +73,7 @@ const WAIT_ERRORS: &[Kind] = &[
 ];
 
 /// The namespace.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "docker",
     doc: "Containers, images, volumes and networks of one Docker Engine: the one that `DOCKER_HOST` names \
           (`unix://` or `tcp://`), else the one on the default socket. Containers are named exactly, never by \

@@ -55,7 +55,7 @@ fn target(a: &Args) -> String {
 }
 
 /// The namespace.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "tcp",
     doc: "Knocking at TCP ports.",
     primitives: &[

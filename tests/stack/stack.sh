@@ -102,7 +102,7 @@ write_env() {
 TRADEOPS_STACK=$name
 TRADEOPS_PREFIX=$prefix
 TRADEOPS_OFFSET=$offset
-TRADEOPS_STATE=$state_dir
+TRADEOPS_STACK_STATE=$state_dir
 TRADEOPS_SERVICES=${services[*]}
 TRADEOPS_SUBNET=$(subnet)
 TRADEOPS_BIND_ROOT=$home/mnt

@@ -183,7 +183,7 @@ fn answered(value: &Dynamic, what: &str) -> Result<Record, Failure> {
 }
 
 /// The namespace.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "http",
     doc: "HTTP requests and probes. A response is a response, whatever its status: look at `ok` or `status`. Nothing \
           answering is `unreachable`, too slow is `timeout` and says in which phase, a body that broke off is `failed`, \
