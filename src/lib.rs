@@ -3,6 +3,7 @@
 //! Floors, each calling only downwards: [`cli`] - [`script`] - [`api`] - [`gate`] - the domains - [`run`].
 //! `docs/architecture.md` says why.
 
+mod address;
 pub mod api;
 pub mod cli;
 pub mod docker;
@@ -10,10 +11,17 @@ pub mod environment;
 pub mod files;
 pub mod gate;
 pub mod history;
+pub mod http;
 pub mod lock;
+pub mod net;
+pub mod postgres;
 pub mod process;
 pub mod prometheus;
+pub mod questdb;
+pub mod redis;
 pub mod report;
+pub mod rows;
 pub mod run;
 pub mod script;
+mod sql;
 pub mod system;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rhai::Map;
 
-use crate::gate::{Grants, Run};
+use crate::gate::{Grants, HttpPolicy, Run};
 use crate::run::Cx;
 
 /// A run and a branch of it.
@@ -29,6 +29,8 @@ pub struct Frame {
     pub workflow: String,
     /// What it may do.
     pub grants: Grants,
+    /// Where its reads over HTTP may go.
+    pub http: Arc<HttpPolicy>,
     /// Its parsed arguments.
     pub arguments: Map,
     /// The script that runs it.

@@ -73,7 +73,7 @@ const WAIT_ERRORS: &[Kind] = &[
 ];
 
 /// The namespace.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "docker",
     doc: "Containers, images, volumes and networks of one Docker Engine: the one that `DOCKER_HOST` names \
           (`unix://` or `tcp://`), else the one on the default socket. Containers are named exactly, never by \
@@ -331,6 +331,7 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "wait_for",
+            waits: true,
             params: &[
                 NAME,
                 param("state", Ty::OneOf(Goal::WORDS), "the state to wait for"),
@@ -352,6 +353,7 @@ pub static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "wait_healthy",
+            waits: true,
             params: &[NAME],
             options: &[TIMEOUT],
             returns: Ty::Record(&WAITED),

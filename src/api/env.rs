@@ -14,7 +14,7 @@ const FILE: Param = param("path", Ty::Str, "a `.env` file");
 const FILE_ERRORS: &[Kind] = &[Kind::NotFound, Kind::Refused, Kind::Invalid, Kind::Failed];
 
 /// The functions of `env::`.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "env",
     doc: "The process's environment, and `.env` files as plain data. Nothing here ever sets a variable. Values whose \
           names say that they are secrets are masked wherever text leaves the run.",

@@ -71,7 +71,7 @@ const PATH: Param = param(
 const READING: &[Kind] = &[Kind::NotFound, Kind::Refused, Kind::Invalid, Kind::Failed];
 
 /// The functions of `fs::`.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "fs",
     doc: "Files and folders. Capabilities may be scoped by path: `fs.read@/var/log/**`; what counts is where a path \
           leads to, links followed.",

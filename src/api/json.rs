@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Failure, Kind, Namespace, Primitive, Ty, option, param, plain};
 
 /// The functions of `json::`.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "json",
     doc: "Reading and writing JSON.",
     shapes: &[],

@@ -88,7 +88,7 @@ const ERRORS: &[Kind] = &[
 ];
 
 /// The functions of `lock::`.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "lock",
     doc: "Locks between runs, also of other tools on this host: the kernel's advisory lock (`flock`) on a file. \
           The death of a holder, by whatever signal, releases its lock, and no age makes one stale. On NFS it works \

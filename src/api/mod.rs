@@ -7,28 +7,36 @@ mod args;
 mod branch;
 mod call;
 mod dispatch;
-pub mod docker;
-pub mod env;
+mod dns;
+mod docker;
+mod env;
 mod failure;
-pub mod fs;
+mod fs;
 mod history;
-pub mod json;
-pub mod lock;
+mod http;
+mod json;
+mod lock;
 mod output;
 mod plan;
+mod postgres;
 mod primitive;
-pub mod proc;
-pub mod regex;
+mod proc;
+mod progress;
+mod prom;
+mod questdb;
+mod redis;
+mod regex;
 mod report;
+mod rows;
 mod shape;
-pub mod sys;
+mod sys;
 mod task;
-pub mod text;
-pub mod time;
+mod tcp;
+mod text;
+mod time;
 pub(crate) mod ui;
-mod workflow;
-pub use workflow::WorkflowRunner;
 pub mod units;
+mod workflow;
 
 pub use branch::{Branch, Frame, enter, with_branch};
 pub use call::Call;
@@ -49,21 +57,30 @@ pub(crate) fn human(value: &rhai::Dynamic, output: Output) -> Option<String> {
     report::human(value, output)
 }
 
+pub use workflow::WorkflowRunner;
+
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
+    &dns::NAMESPACE,
     &docker::NAMESPACE,
     &env::NAMESPACE,
     &fs::NAMESPACE,
     &history::NAMESPACE,
+    &http::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
     &plan::NAMESPACE,
+    &postgres::NAMESPACE,
     &proc::NAMESPACE,
+    &prom::NAMESPACE,
+    &questdb::NAMESPACE,
+    &redis::NAMESPACE,
     &regex::NAMESPACE,
     &report::NAMESPACE,
     &sys::NAMESPACE,
     &task::NAMESPACE,
+    &tcp::NAMESPACE,
     &text::NAMESPACE,
     &time::NAMESPACE,
     &ui::NAMESPACE,

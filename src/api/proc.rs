@@ -113,7 +113,7 @@ const ERRORS: &[Kind] = &[
 ];
 
 /// The functions of `proc::`.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "proc",
     doc: "Running programs by their argument list, never through a shell. Capabilities are scoped by the program's \
           file name: `proc.change@pg_dump`. A program runs in a process group of its own, which is ended as a whole \

@@ -28,7 +28,7 @@ const TEXT: Param = param("text", Ty::Str, "where to look");
 const INVALID: &[Kind] = &[Kind::Invalid];
 
 /// The functions of `regex::`.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "regex",
     doc: "Patterns, in Rust's syntax (as in ripgrep): no look-around and no back-references, and so never slow. \
           Patterns are compiled once per process.",

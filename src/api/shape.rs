@@ -198,7 +198,7 @@ pub fn show(value: &Dynamic) -> String {
     if value.is_unit() {
         return "()".into();
     }
-    // Rhai shows a value of our own types by the name of its type.
+    // Rhai shows a custom type by its Rust name.
     if let Some(record) = value.read_lock::<Record>() {
         return record.to_string();
     }
@@ -209,7 +209,7 @@ pub fn show(value: &Dynamic) -> String {
         return handle.to_string();
     }
     if value.is_fnptr() {
-        return "a closure".into();
+        return "(closure)".into();
     }
     value.to_string()
 }

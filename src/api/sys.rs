@@ -159,7 +159,7 @@ static HOST: Shape = Shape {
 };
 
 /// The functions of `sys::`.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "sys",
     doc: "What this machine says about itself: disks, memory, load, ports, processes, systemd units.",
     shapes: &[

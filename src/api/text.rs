@@ -18,7 +18,7 @@ const PART: Param = param("part", Ty::Str, "what to look for, letter by letter")
 const MOST: usize = 16 << 20;
 
 /// The functions of `text::`.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "text",
     doc: "Strings as values: each function returns a new text and changes nothing (Rhai's own `trim`, `replace`, \
           `truncate` and `make_lower` change a variable and return nothing). Widths and positions count characters.",

@@ -17,7 +17,7 @@ const DURATION: Param = param(
 const INVALID: &[Kind] = &[Kind::Invalid];
 
 /// The functions of `time::`.
-pub static NAMESPACE: Namespace = Namespace {
+pub(super) static NAMESPACE: Namespace = Namespace {
     name: "time",
     doc: "Instants (UTC, printed as RFC 3339) and durations. The run's clock: under replay `time::now()` is the \
           recorded time.",

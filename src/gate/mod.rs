@@ -7,6 +7,8 @@
 mod audit;
 mod capability;
 mod doom;
+mod http_path;
+mod http_policy;
 mod mode;
 mod op;
 mod plan;
@@ -17,6 +19,8 @@ mod run;
 pub use audit::{Audit, AuditError, Outcome};
 pub use capability::{Capability, CapabilityError, Denial, Grants, Profile};
 pub use doom::{Doom, DoomKind};
+pub use http_path::http_target;
+pub use http_policy::HttpPolicy;
 pub use mode::Mode;
 pub use op::{Access, Op, Site};
 pub(crate) use plan::hex;

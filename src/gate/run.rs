@@ -177,6 +177,10 @@ impl Run {
 
     /// Lets `op` of a script with these `grants` pass, or not. `preview` tells what a change would hit; `act` does it; `outcome` reads
     /// from its answer how it ended.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "four of them are the four questions to one op"
+    )]
     pub fn pass<T, E>(
         &self,
         cx: &Cx,

@@ -46,11 +46,10 @@ impl Cx {
 
     /// Sleeps for `duration`, or until stopped.
     pub fn sleep(&self, duration: Duration) -> Result<(), Stop> {
-        // Longer than the clock can say is forever.
-        let end = Instant::now().checked_add(duration);
+        let began = Instant::now();
         loop {
             self.check()?;
-            let left = end.map_or(NOTICE, |end| end.saturating_duration_since(Instant::now()));
+            let left = duration.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Ok(());
             }

@@ -105,7 +105,7 @@ impl Diagnostic {
         } else {
             Renderer::plain()
         };
-        renderer.render(&[group]).clone()
+        renderer.render(&[group])
     }
 }
 

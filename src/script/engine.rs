@@ -302,9 +302,9 @@ impl Resolver {
             .map_err(|error| broken(path, format!("{}: {error}", module.id), at))?;
         Ok(program.add(Unit {
             facts: Facts::of(&ast),
-            parsed: true,
             source: module,
             ast,
+            broken: false,
             imports: Vec::new(),
             module: std::sync::OnceLock::new(),
         }))

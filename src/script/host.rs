@@ -15,11 +15,13 @@ use super::fault;
 use super::header::Header;
 use super::library::{FindError, Layer, Library, Source};
 use super::program::Program;
-use super::syntax::literal_argument;
+use super::syntax::{literal_argument, literal_constant};
 use crate::api::{
     self, Branch, Cleanup, Failure, Frame, Kind, Output, OutputLost, SiteTable, WorkflowRunner,
 };
-use crate::gate::{DoomKind, Flight, Grants, Mode, Origin, Profile, Redactor, Run, RunParts};
+use crate::gate::{
+    DoomKind, Flight, Grants, HttpPolicy, Mode, Origin, Profile, Redactor, Run, RunParts,
+};
 use crate::run::{Cancel, Clock, Cx, NoEffects, Progress, Stop};
 
 /// What is to be run, and how.
@@ -190,6 +192,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
             }
             other => other.into(),
         })?;
+    let http = http_policy(&request.library, source, &header).map_err(NotRun::Environment)?;
     let until = request
         .deadline
         .and_then(|limit| Instant::now().checked_add(limit));
@@ -233,6 +236,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
             profile: request.profile,
             outer: None,
         },
+        http: Arc::new(http),
         arguments,
         caller: None,
     });
@@ -300,6 +304,41 @@ fn learn_secrets(redactor: &Redactor, arguments: &Map) {
     }
 }
 
+/// Where a script's reads over HTTP may go: the hosts that its header names, and nowhere that the stack's
+/// overlay lists as starting a job.
+fn http_policy(library: &Library, source: &Source, header: &Header) -> Result<HttpPolicy, String> {
+    let reads: Vec<_> = header
+        .needs
+        .iter()
+        .filter(|c| c.namespace() == "http")
+        .collect();
+    if reads.is_empty() && !header.unbounded {
+        return Ok(HttpPolicy::default());
+    }
+    let hosts = reads
+        .iter()
+        .filter_map(|c| c.scope())
+        .map(|scope| scope.split('/').next().unwrap_or(scope));
+    let overlay = library
+        .module(source, source, "std/stack")
+        .map_err(|error| error.to_string())?;
+    let ast = super::program::parse(&super::engine::parser(), &overlay)
+        .map_err(|error| format!("`{}`: {error}", overlay.id))?;
+    let list = |name: &str| -> Vec<String> {
+        literal_constant(&ast, name)
+            .and_then(|value| value.try_cast::<rhai::Array>())
+            .map(|list| list.iter().map(ToString::to_string).collect())
+            .unwrap_or_default()
+    };
+    let (routes, ports) = (list("JOB_ROUTES"), list("OWNED_PORTS"));
+    HttpPolicy::new(
+        hosts,
+        routes.iter().map(String::as_str),
+        ports.iter().map(String::as_str),
+    )
+    .map_err(|error| format!("`{}`: {error}", overlay.id))
+}
+
 /// How deeply workflows may run workflows.
 const NESTING: usize = 8;
 
@@ -327,8 +366,11 @@ fn runner(library: Library, env: fn(&str) -> Option<String>) -> WorkflowRunner {
                 .resources()
                 .get_or(SiteTable::default)
                 .extend(&checked.sites);
+            let http = http_policy(&library, &source, &checked.header)
+                .map_err(|error| NotRun::Environment(error).failure())?;
             let frame = Frame {
                 workflow: source.name.clone(),
+                http: Arc::new(http),
                 grants: Grants {
                     needs: checked.header.needs,
                     outer: Some(Arc::new(branch.frame.grants.clone())),

@@ -18,10 +18,10 @@ pub struct Unit {
     pub source: Source,
     /// Its syntax tree, with the file's id as its source.
     pub ast: AST,
-    /// Whether it could be parsed: of one that could not, nothing else is worth saying.
-    pub parsed: bool,
     /// What is known of it.
     pub facts: Facts,
+    /// It does not parse, so nothing is known of it.
+    pub broken: bool,
     /// Alias to file id, for the imports that were found.
     pub imports: Vec<(String, String)>,
     /// Evaluated at the first import of a run; every further import gets the same.
@@ -167,8 +167,8 @@ impl Loader<'_> {
             id,
             Arc::new(Unit {
                 source,
-                parsed: ast.is_some(),
-                ast: ast.unwrap_or_default(),
+                broken: ast.is_none(),
+                ast: ast.unwrap_or_else(AST::empty),
                 facts,
                 imports,
                 module,
@@ -179,7 +179,7 @@ impl Loader<'_> {
 
 /// Parses a file; its id becomes the tree's source.
 pub(super) fn parse(engine: &Engine, source: &Source) -> Result<AST, ParseError> {
-    let mut ast = engine.compile(&source.text)?;
+    let mut ast = engine.compile(source.code())?;
     ast.set_source(source.id.as_str());
     Ok(ast)
 }

@@ -1,0 +1,16 @@
+//! Postgres: reads that the server itself keeps from writing, changes that are confirmed or unknown.
+
+mod error;
+mod parameter;
+mod preview;
+mod query;
+mod server;
+mod session;
+pub mod statement;
+mod value;
+
+pub use error::{Error, Sort};
+pub use parameter::Parameter;
+pub use preview::{Hit, hit};
+pub use query::{Executed, Limits, Ping, exec, ping, query, value};
+pub use server::{Login, Server};

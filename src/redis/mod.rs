@@ -1,0 +1,13 @@
+//! Redis: whether it answers, what it says of itself, keys and their sizes. Reads only.
+
+mod error;
+mod info;
+mod query;
+mod server;
+mod session;
+
+pub use error::Error;
+pub use query::{
+    Key, KeyCount, Memory, Ping, count_keys, get, hash, info, key, memory, ping, size,
+};
+pub use server::Server;
