@@ -298,6 +298,9 @@ pub(super) fn show_result(value: &Dynamic, run: &Run, output: Output) -> anyhow:
     } else {
         let text =
             api::human(value, output).unwrap_or_else(|| crate::script::engine::printed(value));
+        if text.is_empty() && api::is_report(value) {
+            return Ok(());
+        }
         run.redactor().text(&text).into_owned()
     };
     print(&text)
