@@ -22,6 +22,7 @@ mod plan;
 mod postgres;
 mod primitive;
 mod proc;
+mod progress;
 mod prom;
 mod questdb;
 mod redis;
