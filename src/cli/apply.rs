@@ -13,6 +13,13 @@ use crate::gate::{Mode, Plan, PlanError};
 use crate::script::host;
 
 pub(super) fn apply(place: &Place, file: &Path, max_age: Duration) -> anyhow::Result<Exit> {
+    if place.flags.plan || place.flags.plan_out.is_some() {
+        return Err(told(
+            Exit::Usage,
+            "`apply` carries a plan out, and `--plan` changes nothing: which is meant?",
+            Some("to see what would be changed now, run the script with `--plan`".into()),
+        ));
+    }
     let plan = Plan::read(file).map_err(refused)?;
     let age = Utc::now()
         .signed_duration_since(plan.created_at)

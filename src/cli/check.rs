@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::place::Place;
 use super::{run, terminal};
+use crate::gate::Redactor;
 use crate::script::host::{self, NotRun};
 
 pub(super) fn check(place: &Place, scripts: &[String]) -> anyhow::Result<Exit> {
@@ -24,7 +25,10 @@ pub(super) fn check(place: &Place, scripts: &[String]) -> anyhow::Result<Exit> {
             Err(other) => return run::not_started(other),
         };
         if !place.json() {
-            found.iter().for_each(|d| terminal::diagnostic(d, &program));
+            let redactor = Redactor::new();
+            found
+                .iter()
+                .for_each(|d| terminal::diagnostic(d, &program, &redactor));
         }
         all.extend(found);
     }

@@ -44,7 +44,7 @@ pub(super) fn eval(place: &Place, expression: &str, live: bool) -> anyhow::Resul
         Err(not_run) => return run::not_started(not_run),
     };
     let steps = ended.run.plan_so_far().steps;
-    let exit = run::report(&ended, output)?;
+    let exit = run::report(&ended, output, false)?;
     if !steps.is_empty() {
         terminal::note(&format!(
             "{} was planned and not done; `--live` does it",

@@ -169,7 +169,12 @@ pub fn main() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            if let Err(error) = error.print()
+                && error.kind() != std::io::ErrorKind::BrokenPipe
+            {
+                terminal::error(&anyhow::anyhow!("cannot write the output: {error}"));
+                return Exit::Io;
+            }
             return if error.use_stderr() {
                 Exit::Usage
             } else {

@@ -1,5 +1,6 @@
 //! Runs a script: check, command line, gate, thread, signals, deadline, clean-up, outcome.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -15,8 +16,12 @@ use super::header::Header;
 use super::library::{FindError, Layer, Library, Source};
 use super::program::Program;
 use super::syntax::{literal_argument, literal_constant};
-use crate::api::{self, Branch, Cleanup, Failure, Frame, Kind, Output, SiteTable, WorkflowRunner};
-use crate::gate::{DoomKind, Flight, Grants, HttpPolicy, Mode, Origin, Profile, Run, RunParts};
+use crate::api::{
+    self, Branch, Cleanup, Failure, Frame, Kind, Output, OutputLost, SiteTable, WorkflowRunner,
+};
+use crate::gate::{
+    DoomKind, Flight, Grants, HttpPolicy, Mode, Origin, Profile, Redactor, Run, RunParts,
+};
 use crate::run::{Cancel, Clock, Cx, NoEffects, Progress, Stop};
 
 /// What is to be run, and how.
@@ -95,6 +100,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// What was being carried out when it was stopped.
     pub flights: Vec<Arc<Flight>>,
+    /// Why something that it printed was lost.
+    pub lost: Option<String>,
     /// What clean-up could not do.
     pub left: Vec<String>,
     /// How long it took.
@@ -105,6 +112,8 @@ pub struct Ended {
 pub enum Outcome {
     /// Its last value.
     Value(Dynamic),
+    /// It called `exit(code)`.
+    Exited(i64),
     /// The gate ended it.
     Doomed,
     /// A deadline or a signal ended it.
@@ -212,6 +221,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
         audit: request.state.join("audit.jsonl"),
         cx: cx.clone(),
     }));
+    learn_secrets(run.redactor(), &arguments);
     let resources = run.resources();
     resources.get_or(|| sites);
     resources.get_or(|| runner(request.library, request.env));
@@ -242,8 +252,16 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
         },
         send,
     );
-    let (answer, flights) = wait(&run, &cancel, until, &events);
-    let left = clean_up(&run, &frame, &engine, &program);
+    let Waited {
+        answer,
+        flights,
+        twice,
+    } = wait(&run, &cancel, until, &events);
+    let left = if twice {
+        vec!["left out: it was interrupted twice".to_owned()]
+    } else {
+        clean_up(&run, &engine, &events)
+    };
     let outcome = outcome(answer, &run, &cancel, &program);
     let mut left = left;
     if let Outcome::Value(value) = &outcome
@@ -257,8 +275,13 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     {
         left.push(format!("the result was not kept: {error}"));
     }
+    let lost = run
+        .resources()
+        .get::<OutputLost>()
+        .and_then(|lost| lost.0.get().cloned());
     run.resources().release();
     Ok(Ended {
+        lost,
         outcome,
         elapsed: run.elapsed(),
         run,
@@ -266,6 +289,19 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
         flights,
         left,
     })
+}
+
+/// What is given as `--password`, or comes from its variable, is shown nowhere.
+fn learn_secrets(redactor: &Redactor, arguments: &Map) {
+    for (name, value) in arguments {
+        if let Some(inner) = value.read_lock::<Map>() {
+            learn_secrets(redactor, &inner);
+        } else if Redactor::is_secret_name(name)
+            && let Ok(secret) = value.clone().into_string()
+        {
+            redactor.learn(&secret);
+        }
+    }
 }
 
 /// Where a script's reads over HTTP may go: the hosts that its header names, and nowhere that the stack's
@@ -324,6 +360,7 @@ fn runner(library: Library, env: fn(&str) -> Option<String>) -> WorkflowRunner {
                 .spec
                 .parse(given, &env)
                 .map_err(|error| NotRun::from(error).failure())?;
+            learn_secrets(branch.run.redactor(), &parsed);
             branch
                 .run
                 .resources()
@@ -409,12 +446,14 @@ fn start(program: Arc<Program>, engine: Arc<Engine>, branch: Branch, send: Sende
         .name("script".into())
         .stack_size(SCRIPT_STACK)
         .spawn(move || {
-            let answer = match program.unit(&program.main) {
+            // A panic must end the run, not leave the host waiting for an answer.
+            let answer = catch_unwind(AssertUnwindSafe(|| match program.unit(&program.main) {
                 Some(unit) => api::enter(branch, || {
                     engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &unit.ast)
                 }),
                 None => Ok(Dynamic::UNIT),
-            };
+            }))
+            .unwrap_or_else(|_| Err("a defect in tradeops: the script's thread panicked".into()));
             let _ = send.send(Event::Finished(answer));
         });
     if let Err(error) = spawned {
@@ -445,13 +484,22 @@ fn watch_signals(send: Sender<Event>) {
 /// How long a stopped script may take to notice. A call that takes longer is abandoned.
 const GRACE: Duration = Duration::from_millis(120);
 
-fn wait(
-    run: &Run,
-    cancel: &Cancel,
-    until: Option<Instant>,
-    events: &Receiver<Event>,
-) -> (Option<Answer>, Vec<Arc<Flight>>) {
+/// What the host has when the script's thread is done, or given up.
+struct Waited {
+    answer: Option<Answer>,
+    /// What was being carried out when it was stopped.
+    flights: Vec<Arc<Flight>>,
+    /// A second signal came: nothing more is waited for.
+    twice: bool,
+}
+
+fn wait(run: &Run, cancel: &Cancel, until: Option<Instant>, events: &Receiver<Event>) -> Waited {
     let mut flights = Vec::new();
+    let waited = |answer, flights, twice| Waited {
+        answer,
+        flights,
+        twice,
+    };
     let mut abandon: Option<Instant> = None;
     loop {
         let wake = match (abandon, until) {
@@ -465,10 +513,10 @@ fn wait(
             None => events.recv_timeout(Duration::from_secs(3600)),
         };
         let stop = match event {
-            Ok(Event::Finished(answer)) => return (Some(answer), flights),
+            Ok(Event::Finished(answer)) => return waited(Some(answer), flights, false),
             Ok(Event::Signal(signal)) => {
                 if abandon.is_some() {
-                    return (None, flights);
+                    return waited(None, flights, true);
                 }
                 if signal == signal_hook::consts::SIGINT {
                     Stop::Interrupted
@@ -476,10 +524,12 @@ fn wait(
                     Stop::Terminated
                 }
             }
-            Err(RecvTimeoutError::Timeout) if abandon.is_some() => return (None, flights),
+            Err(RecvTimeoutError::Timeout) if abandon.is_some() => {
+                return waited(None, flights, false);
+            }
             Err(RecvTimeoutError::Timeout) if until.is_some() => Stop::Deadline,
             Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return (None, flights),
+            Err(RecvTimeoutError::Disconnected) => return waited(None, flights, false),
         };
         flights = run.flights();
         cancel.stop(stop);
@@ -491,12 +541,7 @@ fn wait(
 const CLEANUP_BUDGET: Duration = Duration::from_secs(5);
 
 /// Runs what the script registered, the last first, on a branch of its own: the run's is stopped.
-fn clean_up(
-    run: &Arc<Run>,
-    frame: &Arc<Frame>,
-    engine: &Arc<Engine>,
-    program: &Arc<Program>,
-) -> Vec<String> {
+fn clean_up(run: &Arc<Run>, engine: &Arc<Engine>, events: &Receiver<Event>) -> Vec<String> {
     let Some(cleanup) = run.resources().get::<Cleanup>() else {
         return Vec::new();
     };
@@ -508,37 +553,40 @@ fn clean_up(
     let cx = run
         .cx()
         .with_cancel(Cancel::root().child_within(CLEANUP_BUDGET));
-    let branch = Branch {
-        run: run.clone(),
-        cx,
-        frame: frame.clone(),
-    };
     let (send, done) = mpsc::channel();
-    let (engine, program, names) = (engine.clone(), program.clone(), closures.len());
+    let (engine, run, names) = (engine.clone(), run.clone(), closures.len());
     let _ = std::thread::Builder::new()
         .stack_size(SCRIPT_STACK)
         .spawn(move || {
-            api::enter(branch, || {
-                for closure in closures.into_iter().rev() {
-                    let Some(unit) = program.unit(&program.main) else {
-                        continue;
-                    };
-                    let answer = closure.call::<Dynamic>(&engine, &unit.ast, ());
-                    let _ = send.send(answer.map(|_| ()).map_err(|error| error.to_string()));
-                }
-            });
+            for entry in closures.into_iter().rev() {
+                let answer = entry.run(&engine, &run, &cx);
+                let _ = send.send(answer.map_err(|failure| failure.message));
+            }
         });
     let end = Instant::now() + CLEANUP_BUDGET + GRACE;
     let mut left = Vec::new();
-    for n in 0..names {
-        match done.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            Ok(Ok(())) => {}
-            Ok(Err(why)) => left.push(why),
-            Err(_) => {
-                left.push(format!(
-                    "{} clean-up closure(s) did not end in time",
-                    names - n
-                ));
+    let mut ended = 0;
+    while ended < names {
+        // A signal that comes now means: at once.
+        if let Ok(Event::Signal(_)) = events.try_recv() {
+            left.push(format!(
+                "interrupted, {} not run to the end",
+                count(names - ended)
+            ));
+            break;
+        }
+        match done.recv_timeout(NOTICE) {
+            Ok(answer) => {
+                ended += 1;
+                left.extend(answer.err());
+            }
+            Err(RecvTimeoutError::Timeout) if Instant::now() < end => {}
+            Err(RecvTimeoutError::Timeout) => {
+                left.push(format!("{} did not end in time", count(names - ended)));
+                break;
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                left.push(format!("{} could not be run", count(names - ended)));
                 break;
             }
         }
@@ -546,9 +594,18 @@ fn clean_up(
     left
 }
 
+/// How soon a signal during clean-up is noticed. A closure that ends is noticed at once.
+const NOTICE: Duration = Duration::from_millis(10);
+
+fn count(closures: usize) -> String {
+    let plural = if closures == 1 { "" } else { "s" };
+    format!("{closures} clean-up closure{plural}")
+}
+
 fn outcome(answer: Option<Answer>, run: &Run, cancel: &Cancel, program: &Program) -> Outcome {
     if let Some(doom) = run.doom() {
         return match doom.kind {
+            DoomKind::Exited(code) => Outcome::Exited(code),
             DoomKind::Stopped(stop) => Outcome::Stopped(stop),
             _ => Outcome::Doomed,
         };
@@ -558,12 +615,9 @@ fn outcome(answer: Option<Answer>, run: &Run, cancel: &Cancel, program: &Program
         (_, Some(stop)) => Outcome::Stopped(stop),
         (None, None) => Outcome::Stopped(Stop::Cancelled),
         (Some(Ok(value)), None) => Outcome::Value(value),
-        (Some(Err(error)), None) => match *error {
-            EvalAltResult::Exit(value, _) => Outcome::Value(value),
-            error => {
-                let (diagnostic, kind) = fault::diagnose(&error, program, run);
-                Outcome::Fault(diagnostic, kind)
-            }
-        },
+        (Some(Err(error)), None) => {
+            let (diagnostic, kind) = fault::diagnose(&error, program, run);
+            Outcome::Fault(diagnostic, kind)
+        }
     }
 }

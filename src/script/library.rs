@@ -136,7 +136,7 @@ impl FindError {
                 Some("imports stay below the folder of the script that was started".into())
             }
             Self::Untrusted { path, .. } => Some(format!(
-                "a script can do what you can do: make it yours and writable for you alone (`chmod go-w {path}`)"
+                "whoever can write it can do what you can do: make it yours and writable for you alone (`chmod go-w {path}`)"
             )),
             Self::Unreadable { .. } => None,
         }
@@ -330,6 +330,9 @@ impl Library {
     pub fn shown(&self, path: &Path) -> String {
         let cwd = self.cwd.canonicalize().unwrap_or_else(|_| self.cwd.clone());
         let shown = path.strip_prefix(&cwd).unwrap_or(path);
+        if shown.as_os_str().is_empty() {
+            return ".".into();
+        }
         shown.display().to_string()
     }
 }
@@ -345,10 +348,16 @@ fn read_text(path: &Path) -> Result<String, FindError> {
     })
 }
 
-/// Owned by this user or root, and writable by nobody else; its folder too, or the file could be swapped.
-fn trusted(path: &Path) -> Result<(), FindError> {
+/// Owned by this user or root, and writable by nobody else; its folder too, or the file could be swapped,
+/// and the folder that a link leads to.
+pub(crate) fn trusted(path: &Path) -> Result<(), FindError> {
     let me = rustix::process::geteuid().as_raw();
-    for (what, place) in [("the file", Some(path)), ("its folder", path.parent())] {
+    let real = path.canonicalize().ok();
+    for (what, place) in [
+        ("the file", Some(path)),
+        ("its folder", path.parent()),
+        ("its folder", real.as_deref().and_then(Path::parent)),
+    ] {
         let Some(place) = place else { continue };
         let meta = std::fs::metadata(place).map_err(|error| FindError::Unreadable {
             path: place.display().to_string(),

@@ -36,6 +36,8 @@ pub struct CallFact {
     pub place: Place,
     /// `x.name(...)`: the receiver is not counted in `arity`.
     pub method: bool,
+    /// Whether a closure is written out among the arguments.
+    pub closure: bool,
 }
 
 /// An `import`.
@@ -222,6 +224,10 @@ impl Facts {
             arity: call.args.len(),
             place: at.into(),
             method,
+            closure: call
+                .args
+                .iter()
+                .any(|arg| closure_name(arg).is_some() || Closure::of(arg).is_some()),
         });
     }
 
