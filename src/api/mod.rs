@@ -70,8 +70,6 @@ pub static NAMESPACES: &[&Namespace] = &[
     &lock::NAMESPACE,
     &plan::NAMESPACE,
     &postgres::NAMESPACE,
-    &questdb::NAMESPACE,
-    &redis::NAMESPACE,
     &proc::NAMESPACE,
     &questdb::NAMESPACE,
     &redis::NAMESPACE,
