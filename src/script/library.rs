@@ -80,6 +80,12 @@ impl Source {
         )
     }
 
+    /// What was typed in a session that goes on in `folder`: its imports are found from there.
+    pub fn session(folder: &Path, text: String) -> Self {
+        let path = Some(folder.join("session"));
+        Self::new("session".into(), "repl", Layer::Given, path, text)
+    }
+
     /// Digest of the text.
     pub fn digest(&self) -> String {
         crate::gate::hex(&Sha256::digest(self.text.as_bytes()))
@@ -150,6 +156,11 @@ impl Library {
     /// The library as seen from `cwd`, with `user` as the user's configuration folder.
     pub fn new(cwd: PathBuf, user: Option<PathBuf>) -> Self {
         Self { cwd, user }
+    }
+
+    /// The folder from which it is seen.
+    pub fn folder(&self) -> &Path {
+        &self.cwd
     }
 
     /// The folders that may hold workflows, the first to win first.
