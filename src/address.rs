@@ -2,7 +2,7 @@
 //!
 //! Errors never repeat what stands before the `@`.
 
-use reqwest::Url;
+use url::Url;
 
 /// The parts.
 #[derive(Clone)]
@@ -88,20 +88,10 @@ pub(crate) fn name(host: &str, port: u16) -> String {
     }
 }
 
-/// Percent-decoding, by the one decoder that the URL library shows: that of a query's values.
 fn decoded(text: &str) -> String {
-    let query = format!(
-        "http://x/?v={}",
-        text.replace('+', "%2B").replace('&', "%26")
-    );
-    Url::parse(&query)
-        .ok()
-        .and_then(|url| {
-            url.query_pairs()
-                .next()
-                .map(|(_, value)| value.into_owned())
-        })
-        .unwrap_or_default()
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ pub mod docker;
 pub mod environment;
 pub mod files;
 pub mod gate;
-pub mod postgres;
 pub mod history;
 pub mod http;
 pub mod lock;

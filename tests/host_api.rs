@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::{Dynamic, Map};
-use tradeops::api::{self, Branch, NAMESPACES};
+use tradeops::api::{self, Branch, Frame, NAMESPACES};
 use tradeops::gate::{Grants, Mode, Origin, Run, RunParts};
 use tradeops::run::{Cancel, Cx, Stop};
 use tradeops::script::engine::engine;
@@ -15,14 +15,25 @@ const MINE: &[&str] = &[
     "env", "fs", "json", "lock", "proc", "regex", "sys", "text", "time",
 ];
 
-fn run_in(folder: &Path, mode: Mode, grants: Grants) -> Arc<Run> {
-    Arc::new(Run::new(RunParts {
-        origin: Origin::default(),
-        grants,
-        mode,
-        audit: folder.join("audit.jsonl"),
-        cx: Cx::detached().with_cancel(Cancel::root()),
-    }))
+/// A run and the script that works in it.
+struct Session {
+    run: Arc<Run>,
+    frame: Arc<Frame>,
+}
+
+fn run_in(folder: &Path, mode: Mode, grants: Grants) -> Session {
+    Session {
+        run: Arc::new(Run::new(RunParts {
+            origin: Origin::default(),
+            mode,
+            audit: folder.join("audit.jsonl"),
+            cx: Cx::detached().with_cancel(Cancel::root()),
+        })),
+        frame: Arc::new(Frame {
+            grants,
+            ..Frame::default()
+        }),
+    }
 }
 
 fn unbounded() -> Grants {
@@ -32,18 +43,15 @@ fn unbounded() -> Grants {
     }
 }
 
-fn eval(run: &Arc<Run>, script: &str) -> Result<Dynamic, String> {
+fn eval(session: &Session, script: &str) -> Result<Dynamic, String> {
     let mut engine = engine(None);
     engine.on_print(|_| {});
-    let cx = run.cx().clone();
-    api::enter(
-        Branch {
-            run: run.clone(),
-            cx,
-        },
-        || engine.eval::<Dynamic>(script),
-    )
-    .map_err(|e| e.to_string())
+    let branch = Branch {
+        run: session.run.clone(),
+        cx: session.run.cx().clone(),
+        frame: session.frame.clone(),
+    };
+    api::enter(branch, || engine.eval::<Dynamic>(script)).map_err(|e| e.to_string())
 }
 
 fn live(script: &str) -> Dynamic {
@@ -92,6 +100,7 @@ fn a_plan_of_every_example_changes_nothing() {
     let run = run_in(dir.path(), Mode::Plan, unbounded());
     assert_eq!(eval(&run, &script).expect("plans").as_int(), Ok(7));
     let steps: Vec<_> = run
+        .run
         .plan_so_far()
         .steps
         .iter()
@@ -150,7 +159,7 @@ fn programs_are_scoped_by_name_and_paths_by_where_they_lead() {
             ..Grants::default()
         };
         let run = run_in(&top, Mode::Live, grants);
-        eval(&run, script).is_ok() && run.doom().is_none()
+        eval(&run, script).is_ok() && run.run.doom().is_none()
     };
     assert!(allowed(r#"proc::run(["echo", "x"])"#));
     assert!(!allowed(r#"proc::run(["sh", "-c", "echo x"])"#));
@@ -259,7 +268,7 @@ fn a_stop_cannot_be_caught_and_leaves_no_program() {
         )
         .expect("held");
         let run = run_in(dir.path(), Mode::Live, unbounded());
-        let cancel = run.cx().cancel().clone();
+        let cancel = run.run.cx().cancel().clone();
         let stopper = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(150));
             cancel.stop(Stop::Interrupted);
@@ -273,6 +282,6 @@ fn a_stop_cannot_be_caught_and_leaves_no_program() {
             "{:?} {script}",
             stopped.elapsed()
         );
-        assert!(run.doom().is_some());
+        assert!(run.run.doom().is_some());
     }
 }

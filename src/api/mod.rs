@@ -21,6 +21,7 @@ mod plan;
 mod postgres;
 mod primitive;
 mod proc;
+mod prom;
 mod questdb;
 mod redis;
 mod regex;
@@ -71,6 +72,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &plan::NAMESPACE,
     &postgres::NAMESPACE,
     &proc::NAMESPACE,
+    &prom::NAMESPACE,
     &questdb::NAMESPACE,
     &redis::NAMESPACE,
     &regex::NAMESPACE,

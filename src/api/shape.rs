@@ -195,6 +195,19 @@ pub fn show(value: &Dynamic) -> String {
     if value.is_unit() {
         return "()".into();
     }
+    // Rhai shows a custom type by its Rust name.
+    if let Some(record) = value.read_lock::<Record>() {
+        return record.to_string();
+    }
+    if let Some(time) = value.read_lock::<Time>() {
+        return time.to_string();
+    }
+    if let Some(handle) = value.read_lock::<Handle>() {
+        return handle.to_string();
+    }
+    if value.is_fnptr() {
+        return "(closure)".into();
+    }
     value.to_string()
 }
 

@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -223,13 +223,15 @@ impl Running {
         let _ = kill_process_group(group, Signal::TERM);
         // What is stopped (SIGSTOP, a read of the terminal) could not act on it.
         let _ = kill_process_group(group, Signal::CONT);
-        let mut left = grace;
-        while !left.is_zero() {
+        let until = Instant::now() + grace;
+        while let Some(left) = until
+            .checked_duration_since(Instant::now())
+            .filter(|l| !l.is_zero())
+        {
             if is_over(group) && !system::group_alive(group.as_raw_nonzero().get().into()) {
                 return;
             }
             sleep(LOOK.min(left)).await;
-            left = left.saturating_sub(LOOK);
         }
         let _ = kill_process_group(group, Signal::KILL);
     }

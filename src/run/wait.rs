@@ -46,10 +46,10 @@ impl Cx {
 
     /// Sleeps for `duration`, or until stopped.
     pub fn sleep(&self, duration: Duration) -> Result<(), Stop> {
-        let end = Instant::now() + duration;
+        let began = Instant::now();
         loop {
             self.check()?;
-            let left = end.saturating_duration_since(Instant::now());
+            let left = duration.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Ok(());
             }

@@ -508,7 +508,10 @@ fn environment_value(parameter: &Parameter, name: &str, value: &str) -> Result<D
     let wrong =
         |why: String| ArgsError::Environment(format!("{why} by the environment variable `{name}`"));
     if parameter.repeat {
-        let list: Array = split_list(value)
+        // Here words may also be set apart by spaces: `TRADEOPS_SERVICES="api ml"`.
+        let list: Array = value
+            .split(|c: char| c == ',' || c.is_whitespace())
+            .filter(|item| !item.is_empty())
             .map(|item| parameter.value(item))
             .collect::<Result<_, _>>()
             .map_err(wrong)?;

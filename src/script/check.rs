@@ -193,7 +193,8 @@ impl Checker<'_> {
     }
 
     fn imported(&mut self, file: &str, id: &str, call: &CallFact) {
-        let Some(module) = self.program.unit(id) else {
+        // What does not parse was reported as that; its calls need no second message.
+        let Some(module) = self.program.unit(id).filter(|unit| !unit.broken) else {
             return;
         };
         let functions: Vec<_> = module

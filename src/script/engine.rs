@@ -227,6 +227,7 @@ impl Resolver {
             facts: Facts::of(&ast),
             source: module,
             ast,
+            broken: false,
             imports: Vec::new(),
             module: std::sync::OnceLock::new(),
         }))

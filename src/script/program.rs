@@ -19,6 +19,8 @@ pub struct Unit {
     pub ast: AST,
     /// What is known of it.
     pub facts: Facts,
+    /// It does not parse, so nothing is known of it.
+    pub broken: bool,
     /// Alias to file id, for the imports that were found.
     pub imports: Vec<(String, String)>,
     /// Evaluated at the first import of a run; every further import gets the same.
@@ -131,7 +133,7 @@ impl Loader<'_> {
             Err(error) => {
                 self.diagnostics.push(syntax_error(&source.id, &error));
                 // Kept without a tree, so that the message can show the line.
-                self.keep(source, AST::empty(), Facts::default(), Vec::new());
+                self.keep(source, None, Facts::default(), Vec::new());
                 return;
             }
         };
@@ -162,10 +164,10 @@ impl Loader<'_> {
             }
         }
         self.chain.pop();
-        self.keep(source, ast, facts, imports);
+        self.keep(source, Some(ast), facts, imports);
     }
 
-    fn keep(&mut self, source: Source, ast: AST, facts: Facts, imports: Vec<(String, String)>) {
+    fn keep(&mut self, source: Source, ast: Option<AST>, facts: Facts, imports: Vec<(String, String)>) {
         let id = source.id.clone();
         self.order.push(id.clone());
         let module = OnceLock::new();
@@ -173,7 +175,8 @@ impl Loader<'_> {
             id,
             Arc::new(Unit {
                 source,
-                ast,
+                broken: ast.is_none(),
+                ast: ast.unwrap_or_else(AST::empty),
                 facts,
                 imports,
                 module,

@@ -4,7 +4,10 @@
 pub const SCRIPTS: &[(&str, &str)] = &[("health", include_str!("../../scripts/health.rhai"))];
 
 /// The stdlib, imported as `std/NAME`: name and text.
-pub const STDLIB: &[(&str, &str)] = &[("stack", include_str!("../../stdlib/stack.rhai"))];
+pub const STDLIB: &[(&str, &str)] = &[
+    ("checks", include_str!("../../stdlib/checks.rhai")),
+    ("stack", include_str!("../../stdlib/stack.rhai")),
+];
 
 /// The shipped workflow of that name.
 pub fn script(name: &str) -> Option<&'static str> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rhai::{Dynamic, Map};
-use tradeops::api::{Branch, NAMESPACES, enter, plain, register};
+use tradeops::api::{Branch, Frame, NAMESPACES, enter, plain, register};
 use tradeops::gate::{Grants, Mode, Origin, Run, RunParts};
 
 use crate::SLEEP;
@@ -15,12 +15,6 @@ fn run(mode: Mode, name: &str, script: &str) -> (Result<Dynamic, Map>, Arc<Run>)
     let folder = tempfile::tempdir().unwrap();
     let run = Arc::new(Run::new(RunParts {
         origin: Origin::default(),
-        grants: Grants {
-            needs: Vec::new(),
-            profile: None,
-            outer: None,
-            unbounded: true,
-        },
         mode,
         audit: folder.path().join("audit.jsonl"),
         cx: cx(),
@@ -35,6 +29,13 @@ fn run(mode: Mode, name: &str, script: &str) -> (Result<Dynamic, Map>, Arc<Run>)
     let branch = Branch {
         run: run.clone(),
         cx: run.cx().clone(),
+        frame: Arc::new(Frame {
+            grants: Grants {
+                unbounded: true,
+                ..Grants::default()
+            },
+            ..Frame::default()
+        }),
     };
     let answer = enter(branch, || {
         engine.eval_with_scope::<Dynamic>(&mut scope, script)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rhai::{Dynamic, Engine};
-use tradeops::api::{Branch, Record, enter, register};
+use tradeops::api::{Branch, Frame, Record, enter, register};
 use tradeops::gate::{Grants, Mode, Origin, Run, RunParts};
 use tradeops::run::Cx;
 
@@ -20,19 +20,23 @@ impl Script {
         let folder = tempfile::tempdir().unwrap();
         let run = Arc::new(Run::new(RunParts {
             origin: Origin::default(),
-            grants: Grants {
-                needs: needs.iter().map(|n| n.parse().unwrap()).collect(),
-                ..Grants::default()
-            },
             mode,
             audit: folder.path().join("audit.ndjson"),
             cx: Cx::detached(),
         }));
         let mut engine = Engine::new();
         register(&mut engine);
+        let grants = Grants {
+            needs: needs.iter().map(|n| n.parse().unwrap()).collect(),
+            ..Grants::default()
+        };
         let branch = Branch {
             cx: run.cx().clone(),
             run: run.clone(),
+            frame: Arc::new(Frame {
+                grants,
+                ..Frame::default()
+            }),
         };
         let answer =
             enter(branch, || engine.eval::<Dynamic>(text)).map_err(|error| error.to_string());
@@ -225,6 +229,8 @@ fn a_planned_change_is_not_sent() {
         step.blast.summary,
         format!("POST {}, body of 7 bytes", server.url("/jobs"))
     );
+    let looked = Script::run(&["http.change"], Mode::Plan, &format!("http::json({call})"));
+    assert!(looked.answer.is_err() && !looked.run.plan_so_far().complete);
     let live = Script::run(&["http.change"], Mode::Live, &call).record();
     assert_eq!(live.get("ok").unwrap().as_bool(), Ok(true));
     assert_eq!(server.heads().len(), 1);

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Answer, Args, Call, Failure, Kind, Namespace, Primitive, Record, Ty, param};
 use crate::gate::{Access, Blast, HttpPolicy, Op, http_target};
 use crate::http::{self, Allow, Error, Hop};
+use crate::run::Stop;
 use request::{KNOCK, READ, URL, WRITE, base, request, with_body};
 use shapes::{HEADER, PROBE, RESPONSE};
 
@@ -173,13 +174,21 @@ const CHANGE_ERRORS: &[Kind] = &[
     Kind::Unknown,
 ];
 
-/// A `Response` or a `Probe`.
-fn answered(value: &Dynamic, what: &str) -> Result<Record, Failure> {
-    value
+/// The `Response` or `Probe` that a call is about. What a planned change will answer is not known: the
+/// plan ends there.
+fn answered(call: &Call<'_>) -> Result<Record, Failure> {
+    let value = call.args().any("response");
+    let record = value
         .read_lock::<Record>()
         .filter(|record| [RESPONSE.name, PROBE.name].contains(&record.shape().name))
         .map(|record| record.clone())
-        .ok_or_else(|| Failure::invalid(format!("{what} wants a `Response` or a `Probe`")))
+        .ok_or_else(|| Failure::invalid("`response` wants a `Response` or a `Probe`"))?;
+    if record.planned {
+        call.run()
+            .end_plan("the script reads the response of a planned request, which is not known before it happens".into());
+        return Err(Stop::Cancelled.into());
+    }
+    Ok(record)
 }
 
 /// The namespace.
@@ -321,7 +330,7 @@ let reasons = [];
 if front.ok { reasons = http::json(front).reasons; }
 reasons"#,
             call: |call| {
-                let response = answered(&call.args().any("response"), "`http::json`")?;
+                let response = answered(call)?;
                 let json = http::json(&response.str("body")).map_err(|error| Failure {
                     status: response.get("status").and_then(|s| s.as_int().ok()),
                     ..Failure::new(Kind::Failed, format!("the body is {error}"))
@@ -342,7 +351,7 @@ reasons"#,
             example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
 http::header(front, "Content-Type")"#,
             call: |call| {
-                let response = answered(&call.args().any("response"), "`http::header`")?;
+                let response = answered(call)?;
                 let name = call.args().str("name").trim().to_ascii_lowercase();
                 Ok(response
                     .get("headers")
@@ -362,7 +371,7 @@ http::header(front, "Content-Type")"#,
             example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
 http::header_lines(front, "Set-Cookie")"#,
             call: |call| {
-                let response = answered(&call.args().any("response"), "`http::header_lines`")?;
+                let response = answered(call)?;
                 let name = call.args().str("name").trim().to_ascii_lowercase();
                 let lines: Array = response
                     .get("all_headers")

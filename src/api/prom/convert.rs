@@ -106,14 +106,20 @@ pub(super) fn single(lines: Vec<QuantileLine<'_>>) -> Answer {
 
 /// Unix seconds.
 pub(super) fn seconds(time: Time) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of any calendar year are exact")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds of any calendar year are exact"
+    )]
     let millis = time.0.timestamp_millis() as f64;
     millis / 1_000.0
 }
 
 /// RFC 3339; `None` for a time that no calendar has.
 fn stamp(seconds: f64) -> Option<String> {
-    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and the calendar refuses")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`as` saturates, and the calendar refuses"
+    )]
     let millis = (seconds * 1_000.0).round() as i64;
     DateTime::<Utc>::from_timestamp_millis(millis)
         .map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
@@ -184,7 +190,9 @@ pub(super) fn answer(answer: &api::Answer) -> Dynamic {
     static NONE: BTreeMap<String, String> = BTreeMap::new();
     let (kind, series, text) = match &answer.data {
         Data::Vector(all) => {
-            let lines = all.iter().map(|s| instant(Some(&s.labels), s.time, s.value));
+            let lines = all
+                .iter()
+                .map(|s| instant(Some(&s.labels), s.time, s.value));
             ("vector", lines.collect(), None)
         }
         Data::Matrix(all) => {
@@ -225,7 +233,10 @@ pub(super) fn one_value(answer: &api::Answer) -> Result<f64, Failure> {
         Data::Scalar(point) => Ok(point.value),
         Data::Vector(all) => match all.as_slice() {
             [one] => Ok(one.value),
-            [] => Err(Failure::new(Kind::NotFound, "the server has no series for the query")),
+            [] => Err(Failure::new(
+                Kind::NotFound,
+                "the server has no series for the query",
+            )),
             all => Err(Failure::invalid(format!(
                 "the query gives {} series where one value was asked for",
                 all.len()

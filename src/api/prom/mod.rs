@@ -12,8 +12,16 @@ use shapes::{ANSWER, FAMILY, GROUP, INCREASE, POINT, QUANTILE, RATE, SAMPLE, SER
 
 const PAGE: Param = param("page", Ty::Handle("Page"), "what `prom::parse` returned");
 const BEFORE: Param = param("before", Ty::Handle("Page"), "the earlier page");
-const AFTER: Param = param("after", Ty::Handle("Page"), "the later page of the same target");
-const NAME: Param = param("name", Ty::Str, "a metric, `up`, or a selector, `up{job=\"api\"}`");
+const AFTER: Param = param(
+    "after",
+    Ty::Handle("Page"),
+    "the later page of the same target",
+);
+const NAME: Param = param(
+    "name",
+    Ty::Str,
+    "a metric, `up`, or a selector, `up{job=\"api\"}`",
+);
 const PHI: Param = param("phi", Ty::Float, "which quantile: 0.95 is P95");
 const BY: Param = param("by", Ty::List(&Ty::Str), "names of labels");
 const LABELS: Param = option(
@@ -24,7 +32,12 @@ const LABELS: Param = option(
 );
 const URL: Param = param("url", Ty::Str, "the server: `http://prometheus:9090`");
 const EXPR: Param = param("expr", Ty::Str, "PromQL");
-const TIMEOUT: Param = option("timeout", Ty::Duration, "\"10s\"", "how long the whole call may take");
+const TIMEOUT: Param = option(
+    "timeout",
+    Ty::Duration,
+    "\"10s\"",
+    "how long the whole call may take",
+);
 
 const PAGE_ERRORS: &[Kind] = &[Kind::NotFound, Kind::Invalid];
 
@@ -48,8 +61,8 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             returns: Ty::Handle("Page"),
             errors: &[Kind::Invalid],
             doc: "Reads a metrics page. What is not the format is `invalid`, with line and column; a page is never half taken.",
-            example: r#"let page = prom::parse("# TYPE jobs_total counter\njobs_total{state=\"done\"} 7\n");
-prom::value(page, "jobs_total") == 7.0"#,
+            example: r##"let page = prom::parse("# TYPE jobs_total counter\njobs_total{state=\"done\"} 7\n");
+prom::value(page, "jobs_total") == 7.0"##,
             call: |call| {
                 let page = prometheus::parse(call.args().str("text").to_owned())?;
                 Ok(Handle::of("Page", format!("{} samples", page.len()), page))
@@ -61,8 +74,8 @@ prom::value(page, "jobs_total") == 7.0"#,
             params: &[PAGE],
             returns: Ty::List(&Ty::Record(&FAMILY)),
             doc: "The metrics of a page, in its order.",
-            example: r#"let page = prom::parse("# TYPE up gauge\nup 1\n");
-prom::families(page)[0].name == "up""#,
+            example: r##"let page = prom::parse("# TYPE up gauge\nup 1\n");
+prom::families(page)[0].name == "up""##,
             call: |call| Ok(FAMILY.records(&convert::families(&page(call.args())))),
             ..Primitive::PURE
         },
@@ -72,8 +85,8 @@ prom::families(page)[0].name == "up""#,
             returns: Ty::List(&Ty::Record(&SAMPLE)),
             errors: &[Kind::Invalid],
             doc: "The samples that are meant, in the page's order. None is an empty list.",
-            example: r#"let page = prom::parse("up{job=\"a\"} 1\nup{job=\"b\"} 0\n");
-prom::samples(page, "up", #{ job: "=~a|b" }).len() == 2"#,
+            example: r##"let page = prom::parse("up{job=\"a\"} 1\nup{job=\"b\"} 0\n");
+prom::samples(page, "up", #{ job: "=~a|b" }).len() == 2"##,
             call: |call| {
                 let a = call.args();
                 let (page, selector) = (page(a), selector(a)?);
@@ -88,7 +101,7 @@ prom::samples(page, "up", #{ job: "=~a|b" }).len() == 2"#,
             returns: Ty::Bool,
             errors: &[Kind::Invalid],
             doc: "Whether the page has a sample that is meant.",
-            example: r#"prom::has(prom::parse("up 1\n"), "down") == false"#,
+            example: r##"prom::has(prom::parse("up 1\n"), "down") == false"##,
             call: |call| {
                 let a = call.args();
                 let (page, selector) = (page(a), selector(a)?);
@@ -103,7 +116,7 @@ prom::samples(page, "up", #{ job: "=~a|b" }).len() == 2"#,
             returns: Ty::Float,
             errors: PAGE_ERRORS,
             doc: "The value of the one series that is meant. Several are `invalid`, none is `not_found`.",
-            example: r#"prom::value(prom::parse("up{job=\"a\"} 1\nup{job=\"b\"} 0\n"), "up", #{ job: "b" }) == 0.0"#,
+            example: r##"prom::value(prom::parse("up{job=\"a\"} 1\nup{job=\"b\"} 0\n"), "up", #{ job: "b" }) == 0.0"##,
             call: |call| number(call.args(), Page::value),
             ..Primitive::PURE
         },
@@ -113,7 +126,7 @@ prom::samples(page, "up", #{ job: "=~a|b" }).len() == 2"#,
             returns: Ty::Float,
             errors: PAGE_ERRORS,
             doc: "The sum over all series that are meant.",
-            example: r#"prom::sum(prom::parse("x{a=\"1\"} 1\nx{a=\"2\"} 2\n"), "x") == 3.0"#,
+            example: r##"prom::sum(prom::parse("x{a=\"1\"} 1\nx{a=\"2\"} 2\n"), "x") == 3.0"##,
             call: |call| number(call.args(), Page::sum),
             ..Primitive::PURE
         },
@@ -123,7 +136,7 @@ prom::samples(page, "up", #{ job: "=~a|b" }).len() == 2"#,
             returns: Ty::Float,
             errors: PAGE_ERRORS,
             doc: "The largest value.",
-            example: r#"prom::max(prom::parse("x{a=\"1\"} 1\nx{a=\"2\"} 2\n"), "x") == 2.0"#,
+            example: r##"prom::max(prom::parse("x{a=\"1\"} 1\nx{a=\"2\"} 2\n"), "x") == 2.0"##,
             call: |call| number(call.args(), Page::max),
             ..Primitive::PURE
         },
@@ -133,7 +146,7 @@ prom::samples(page, "up", #{ job: "=~a|b" }).len() == 2"#,
             returns: Ty::Float,
             errors: PAGE_ERRORS,
             doc: "The smallest value.",
-            example: r#"prom::min(prom::parse("x{a=\"1\"} 1\nx{a=\"2\"} 2\n"), "x") == 1.0"#,
+            example: r##"prom::min(prom::parse("x{a=\"1\"} 1\nx{a=\"2\"} 2\n"), "x") == 1.0"##,
             call: |call| number(call.args(), Page::min),
             ..Primitive::PURE
         },
@@ -143,8 +156,8 @@ prom::samples(page, "up", #{ job: "=~a|b" }).len() == 2"#,
             returns: Ty::List(&Ty::Record(&GROUP)),
             errors: PAGE_ERRORS,
             doc: "Sums by the values of labels, sorted by these.",
-            example: r#"let page = prom::parse("x{code=\"200\",m=\"a\"} 1\nx{code=\"200\",m=\"b\"} 2\nx{code=\"500\",m=\"a\"} 4\n");
-prom::sum_by(page, "x", ["code"])[0].value == 3.0"#,
+            example: r##"let page = prom::parse("x{code=\"200\",m=\"a\"} 1\nx{code=\"200\",m=\"b\"} 2\nx{code=\"500\",m=\"a\"} 4\n");
+prom::sum_by(page, "x", ["code"])[0].value == 3.0"##,
             call: |call| {
                 let a = call.args();
                 let by = a.strs("by");
@@ -158,9 +171,9 @@ prom::sum_by(page, "x", ["code"])[0].value == 3.0"#,
             returns: Ty::Record(&INCREASE),
             errors: PAGE_ERRORS,
             doc: "How much a counter grew between two pages of one target. A series that fell was reset and counts from 0.",
-            example: r#"let before = prom::parse("# TYPE x counter\nx 5\n");
+            example: r##"let before = prom::parse("# TYPE x counter\nx 5\n");
 let after = prom::parse("# TYPE x counter\nx 7\n");
-prom::increase(before, after, "x").total == 2.0"#,
+prom::increase(before, after, "x").total == 2.0"##,
             call: |call| {
                 let a = call.args();
                 let (before, after) = (page_of(a, "before"), page_of(a, "after"));
@@ -180,9 +193,9 @@ prom::increase(before, after, "x").total == 2.0"#,
             returns: Ty::Record(&RATE),
             errors: PAGE_ERRORS,
             doc: "How fast a counter grew, per second: its increase over the time between two pages.",
-            example: r#"let before = prom::parse("# TYPE x counter\nx 5\n");
+            example: r##"let before = prom::parse("# TYPE x counter\nx 5\n");
 let after = prom::parse("# TYPE x counter\nx 25\n");
-prom::rate(before, after, "x", "10s").per_second == 2.0"#,
+prom::rate(before, after, "x", "10s").per_second == 2.0"##,
             call: |call| {
                 let a = call.args();
                 let (before, after) = (page_of(a, "before"), page_of(a, "after"));
@@ -211,8 +224,8 @@ prom::rate(before, after, "x", "10s").per_second == 2.0"#,
             returns: Ty::List(&Ty::Record(&QUANTILE)),
             errors: PAGE_ERRORS,
             doc: "`prom::quantile` for each combination of some labels' values, sorted by these.",
-            example: r#"let page = prom::parse("# TYPE t histogram\nt_bucket{m=\"a\",le=\"1\"} 2\nt_bucket{m=\"a\",le=\"+Inf\"} 4\n");
-prom::quantile_by(page, "t", 0.5, ["m"])[0].labels.m == "a""#,
+            example: r##"let page = prom::parse("# TYPE t histogram\nt_bucket{m=\"a\",le=\"1\"} 2\nt_bucket{m=\"a\",le=\"+Inf\"} 4\n");
+prom::quantile_by(page, "t", 0.5, ["m"])[0].labels.m == "a""##,
             call: |call| {
                 let a = call.args();
                 let by = a.strs("by");
@@ -227,8 +240,8 @@ prom::quantile_by(page, "t", 0.5, ["m"])[0].labels.m == "a""#,
             returns: Ty::Record(&QUANTILE),
             errors: PAGE_ERRORS,
             doc: "A quantile of what happened between two pages of one target.",
-            example: r#"let text = |n| "# TYPE t histogram\nt_bucket{le=\"1\"} " + n + "\nt_bucket{le=\"+Inf\"} " + n + "\n";
-prom::quantile_between(prom::parse(text.call(1)), prom::parse(text.call(11)), "t", 0.5).count == 10.0"#,
+            example: r##"let text = |n| "# TYPE t histogram\nt_bucket{le=\"1\"} " + n + "\nt_bucket{le=\"+Inf\"} " + n + "\n";
+prom::quantile_between(prom::parse(text.call(1)), prom::parse(text.call(11)), "t", 0.5).count == 10.0"##,
             call: |call| {
                 let a = call.args();
                 let (before, after) = (page_of(a, "before"), page_of(a, "after"));
@@ -243,8 +256,8 @@ prom::quantile_between(prom::parse(text.call(1)), prom::parse(text.call(11)), "t
             returns: Ty::List(&Ty::Record(&QUANTILE)),
             errors: PAGE_ERRORS,
             doc: "`prom::quantile_between` for each combination of some labels' values, sorted by these.",
-            example: r#"let text = |n| "# TYPE t histogram\nt_bucket{m=\"a\",le=\"1\"} " + n + "\nt_bucket{m=\"a\",le=\"+Inf\"} " + n + "\n";
-prom::quantile_between_by(prom::parse(text.call(1)), prom::parse(text.call(11)), "t", 0.5, ["m"]).len() == 1"#,
+            example: r##"let text = |n| "# TYPE t histogram\nt_bucket{m=\"a\",le=\"1\"} " + n + "\nt_bucket{m=\"a\",le=\"+Inf\"} " + n + "\n";
+prom::quantile_between_by(prom::parse(text.call(1)), prom::parse(text.call(11)), "t", 0.5, ["m"]).len() == 1"##,
             call: |call| {
                 let a = call.args();
                 let by = a.strs("by");
@@ -258,14 +271,19 @@ prom::quantile_between_by(prom::parse(text.call(1)), prom::parse(text.call(11)),
             name: "query",
             params: &[URL, EXPR],
             options: &[
-                option("time", Ty::Opt(&Ty::Time), "()", "as of when; now when left out"),
+                option(
+                    "time",
+                    Ty::Opt(&Ty::Time),
+                    "()",
+                    "as of when; now when left out",
+                ),
                 TIMEOUT,
             ],
             returns: Ty::Record(&ANSWER),
             errors: SERVER_ERRORS,
             doc: "Asks a Prometheus server for the values of an expression at one time. No series is an answer; look at `warnings`, too: the data may be incomplete.",
-            example: r#"let answer = prom::query("http://127.0.0.1:9090", "up");
-for series in answer.series { print(series.labels.job + " " + series.value); }"#,
+            example: r##"let answer = prom::query("http://127.0.0.1:9090", "up");
+for series in answer.series { print(series.labels.job + " " + series.value); }"##,
             target: server_target,
             call: |call| {
                 let a = call.args();
@@ -279,7 +297,12 @@ for series in answer.series { print(series.labels.job + " " + series.value); }"#
             name: "query_value",
             params: &[URL, EXPR],
             options: &[
-                option("time", Ty::Opt(&Ty::Time), "()", "as of when; now when left out"),
+                option(
+                    "time",
+                    Ty::Opt(&Ty::Time),
+                    "()",
+                    "as of when; now when left out",
+                ),
                 TIMEOUT,
             ],
             returns: Ty::Float,
@@ -293,7 +316,7 @@ for series in answer.series { print(series.labels.job + " " + series.value); }"#
                 Kind::Failed,
             ],
             doc: "Asks a Prometheus server for the one value of an expression. No series is `not_found`, several are `invalid`.",
-            example: r#"prom::query_value("http://127.0.0.1:9090", "count(up)") >= 1.0"#,
+            example: r##"prom::query_value("http://127.0.0.1:9090", "count(up)") >= 1.0"##,
             target: server_target,
             call: |call| {
                 let a = call.args();
@@ -310,14 +333,18 @@ for series in answer.series { print(series.labels.job + " " + series.value); }"#
                 EXPR,
                 param("start", Ty::Time, "from when"),
                 param("end", Ty::Time, "until when, inclusive"),
-                param("step", Ty::Duration, "the time between two points; at most 11,000 points"),
+                param(
+                    "step",
+                    Ty::Duration,
+                    "the time between two points; at most 11,000 points",
+                ),
             ],
             options: &[TIMEOUT],
             returns: Ty::Record(&ANSWER),
             errors: SERVER_ERRORS,
             doc: "Asks a Prometheus server for the values of an expression over time. Steps without data are left out.",
-            example: r#"let answer = prom::query_range("http://127.0.0.1:9090", "up", "2026-01-02T00:00:00Z", "2026-01-02T01:00:00Z", "1m");
-for series in answer.series { print(series.points.len()); }"#,
+            example: r##"let answer = prom::query_range("http://127.0.0.1:9090", "up", "2026-01-02T00:00:00Z", "2026-01-02T01:00:00Z", "1m");
+for series in answer.series { print(series.points.len()); }"##,
             target: server_target,
             call: |call| {
                 let a = call.args();
@@ -340,9 +367,9 @@ for series in answer.series { print(series.points.len()); }"#,
     ],
 };
 
-const HISTOGRAM: &str = r#"let page = prom::parse("# TYPE t histogram\nt_bucket{le=\"1\"} 2\nt_bucket{le=\"2\"} 4\nt_bucket{le=\"+Inf\"} 4\n");
+const HISTOGRAM: &str = r##"let page = prom::parse("# TYPE t histogram\nt_bucket{le=\"1\"} 2\nt_bucket{le=\"2\"} 4\nt_bucket{le=\"+Inf\"} 4\n");
 let p75 = prom::quantile(page, "t", 0.75);
-p75.value == 1.5 && p75.upper == 2.0"#;
+p75.value == 1.5 && p75.upper == 2.0"##;
 
 fn number(
     a: &Args,
