@@ -14,6 +14,7 @@ pub mod history;
 pub mod http;
 pub mod lock;
 pub mod net;
+pub mod postgres;
 pub mod process;
 pub mod prometheus;
 pub mod questdb;

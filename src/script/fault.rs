@@ -121,8 +121,9 @@ fn describe(
                 .unit(file)
                 .map(|u| u.facts.functions.iter().map(|f| f.name.clone()).collect())
                 .unwrap_or_default();
-            let known =
-                super::standard::arities(name).is_some() || defined.iter().any(|d| d == name);
+            let known = super::standard::arities(name).is_some() || defined.iter().any(|d| d == name)
+                // An operator, or an accessor: it is there, for other types.
+                || !name.starts_with(|c: char| c.is_alphabetic() || c == '_');
             if known {
                 (
                     format!("`{name}` does not take these types: `{signature}`"),

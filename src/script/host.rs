@@ -286,7 +286,11 @@ pub(super) fn machine() -> String {
 
 /// Where a script's reads over HTTP may go: the hosts that its header names, and nowhere that the stack's
 /// overlay lists as starting a job.
-pub(super) fn http_policy(library: &Library, source: &Source, header: &Header) -> Result<HttpPolicy, String> {
+pub(super) fn http_policy(
+    library: &Library,
+    source: &Source,
+    header: &Header,
+) -> Result<HttpPolicy, String> {
     let reads: Vec<_> = header
         .needs
         .iter()

@@ -167,7 +167,13 @@ impl Loader<'_> {
         self.keep(source, Some(ast), facts, imports);
     }
 
-    fn keep(&mut self, source: Source, ast: Option<AST>, facts: Facts, imports: Vec<(String, String)>) {
+    fn keep(
+        &mut self,
+        source: Source,
+        ast: Option<AST>,
+        facts: Facts,
+        imports: Vec<(String, String)>,
+    ) {
         let id = source.id.clone();
         self.order.push(id.clone());
         let module = OnceLock::new();

@@ -46,7 +46,7 @@ pub(super) fn repl(place: &Place, live: bool) -> anyhow::Result<Exit> {
     let left = if terminal {
         repl.at_terminal(&place.state)
     } else {
-        repl.from_pipe()
+        repl.fed_by_pipe()
     };
     repl.session.borrow().close();
     left
@@ -86,7 +86,7 @@ impl Repl {
     }
 
     /// Lines without an editor and a prompt. What fails is told, and the next line is read.
-    fn from_pipe(&mut self) -> anyhow::Result<Exit> {
+    fn fed_by_pipe(&mut self) -> anyhow::Result<Exit> {
         let mut text = String::new();
         let mut stdin = std::io::stdin().lock();
         loop {
@@ -116,10 +116,13 @@ impl Repl {
                 variables.iter().any(|(n, ..)| n == name)
             };
             if matches!(text.trim(), "exit" | "quit" | "help") && !variable(text.trim()) {
-                terminal::note(&format!("commands begin with a colon: `:{}`", match text.trim() {
-                    "help" => "help",
-                    _ => "quit",
-                }));
+                terminal::note(&format!(
+                    "commands begin with a colon: `:{}`",
+                    match text.trim() {
+                        "help" => "help",
+                        _ => "quit",
+                    }
+                ));
                 return Ok(None);
             }
             return self.evaluate(text, &[], false);
@@ -224,8 +227,8 @@ impl Repl {
                 if output.json {
                     return print(&session.json(value).to_string());
                 }
-                let (text, was_cut) =
-                    api::human(value, output).map_or_else(|| shown(value, output.width), |t| (t, false));
+                let (text, was_cut) = api::human(value, output)
+                    .map_or_else(|| shown(value, output.width), |t| (t, false));
                 print(&session.redact(&text))?;
                 if was_cut {
                     terminal::note("cut; `:last` shows all of it");

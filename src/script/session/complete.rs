@@ -71,7 +71,11 @@ impl Session {
                 let import = self.imports().iter().find(|i| i.alias == alias)?;
                 import.functions.iter().find(|f| f.name == name).map(params)
             }
-            None => self.functions().iter().find(|f| f.name == callee).map(params),
+            None => self
+                .functions()
+                .iter()
+                .find(|f| f.name == callee)
+                .map(params),
         }
     }
 
@@ -80,7 +84,9 @@ impl Session {
         if !before.ends_with("import") {
             return Vec::new();
         }
-        let modules = shipped::STDLIB.iter().map(|(name, _)| format!("std/{name}"));
+        let modules = shipped::STDLIB
+            .iter()
+            .map(|(name, _)| format!("std/{name}"));
         let fitting = modules.filter(|path| path.starts_with(&head[from..]));
         fitting.map(|path| plain(&path)).collect()
     }
@@ -116,8 +122,8 @@ impl Session {
             Some(Known::Shape(shape)) => fields(shape),
             None => Vec::new(),
         };
-        // All methods there are would bury the fields; a letter asks for them.
-        if !word.is_empty() {
+        // All methods there are would bury the fields; a letter that begins none asks for them.
+        if !word.is_empty() && !found.iter().any(|c| c.text.starts_with(word)) {
             found.extend(standard::names().map(plain));
         }
         found
@@ -184,7 +190,11 @@ impl Session {
     fn bare(&self, word: &str) -> Vec<Candidate> {
         let mut found: Vec<Candidate> = self.scope.iter_raw().map(|(n, ..)| plain(n)).collect();
         found.extend(self.functions().iter().map(function));
-        found.extend(self.imports().iter().map(|i| plain(&format!("{}::", i.alias))));
+        found.extend(
+            self.imports()
+                .iter()
+                .map(|i| plain(&format!("{}::", i.alias))),
+        );
         found.extend(NAMESPACES.iter().map(|n| plain(&format!("{}::", n.name))));
         if !word.is_empty() {
             found.extend(KEYWORDS.iter().map(|k| plain(k)));
@@ -310,5 +320,121 @@ impl Open {
             before = c;
         }
         open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+    use super::*;
+    use crate::api::Output;
+    use crate::run::SystemClock;
+    use crate::script::library::Library;
+    use crate::script::session::Setup;
+    use std::sync::Arc;
+
+    fn session(inputs: &[&str]) -> Session {
+        let folder = tempfile::tempdir().unwrap();
+        let mut session = Session::open(Setup {
+            library: Library::new(folder.path().to_owned(), None),
+            profile: None,
+            state: folder.path().join("state"),
+            output: Output::PLAIN,
+            deadline: None,
+            live: false,
+            clock: Arc::new(SystemClock),
+            env: |_| None,
+        })
+        .unwrap();
+        for input in inputs {
+            assert!(session.eval(input, &[]).is_ok(), "{input}");
+        }
+        session
+    }
+
+    fn texts(session: &Session, head: &str) -> Vec<String> {
+        let (start, found) = session.complete(head);
+        found
+            .into_iter()
+            .map(|c| format!("{}{}", &head[..start], c.text))
+            .collect()
+    }
+
+    #[test]
+    fn every_kind_of_word_is_completed() {
+        let session = session(&[
+            "let table = #{ rows: [#{ size: 1 }], \"two words\": 2 };",
+            "fn tabulate(a, b) { a }",
+            "import \"std/stack\" as stuff;",
+            "let holder = lock::holder(\"nobody.lock\");",
+        ]);
+        for (head, expected) in [
+            ("tabl", vec!["table"]),
+            ("1 + tabu", vec!["1 + tabulate("]),
+            ("stuf", vec!["stuff::"]),
+            ("dock", vec!["docker::"]),
+            ("docker::inspec", vec!["docker::inspect("]),
+            ("let a = plan::o", vec!["let a = plan::on()"]),
+            ("table.", vec!["table.rows"]),
+            ("table.rows[0].", vec!["table.rows[0].size"]),
+            ("table.rows[7].", vec![]),
+            ("f(table?.ro", vec!["f(table?.rows"]),
+            ("holder.boot", vec!["holder.boot_id"]),
+            (
+                "lock::holder(\"a.b\").boot",
+                vec!["lock::holder(\"a.b\").boot_id"],
+            ),
+            ("import \"std/sta", vec!["import \"std/stack"]),
+            ("print(\"docker::", vec![]),
+            (
+                "docker::stop(\"x\", #{ ",
+                vec!["docker::stop(\"x\", #{ timeout: "],
+            ),
+            (
+                "docker::stop(\"x\", #{ ti",
+                vec!["docker::stop(\"x\", #{ timeout: "],
+            ),
+            ("nowhere::x", vec![]),
+            ("unknown.x.y", vec![]),
+        ] {
+            assert_eq!(texts(&session, head), expected, "{head}");
+        }
+        let all = texts(&session, "");
+        for name in ["table", "tabulate(", "stuff::", "docker::"] {
+            assert!(all.iter().any(|n| n == name), "{name}");
+        }
+        assert!(texts(&session, "docker::").len() > 5);
+    }
+
+    #[test]
+    fn the_signature_is_that_of_the_innermost_call() {
+        let session = session(&["fn tabulate(a, b) { a }"]);
+        let hint = |head: &str| session.hint(head).unwrap_or_default();
+        assert!(hint("docker::stop").starts_with("(name: string"));
+        assert!(hint("docker::stop(\"a").starts_with("  docker::stop(name: string"));
+        assert_eq!(hint("docker::stop(tabulate(1, "), "  tabulate(a, b)");
+        assert!(hint("docker::stop(tabulate(1, 2), ").starts_with("  docker::stop("));
+        for head in [
+            "",
+            "let a = 1",
+            "docker::stop(\"a\")",
+            "nosuch(1, ",
+            "(1 + ",
+        ] {
+            assert_eq!(hint(head), "", "{head}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_a_panic() {
+        let session = session(&["let e = #{ \"ü\": 1 };"]);
+        for head in [
+            "é", "e.", "e.ü", "e.é.", "\"é", "é[", "é[é].", ").", "].", "..", "::", "#{", "é)",
+            "`${", "?.", "é::ü::",
+        ] {
+            let (start, _) = session.complete(head);
+            assert!(head.is_char_boundary(start), "{head}");
+            let _ = session.hint(head);
+        }
     }
 }

@@ -26,7 +26,7 @@ pub fn is_incomplete(text: &str) -> bool {
         ParseErrorType::UnexpectedEOF => true,
         // Only text in backticks may go over lines, and other text after a `\` at the end of one.
         ParseErrorType::BadInput(LexError::UnterminatedString) => {
-            text.ends_with('\\') || character(text, line, column) == Some('`')
+            text.ends_with('\\') || !matches!(character(text, line, column), Some('"' | '\''))
         }
         // A namespace without a function is a slip, not the first half of something.
         _ if text.ends_with("::") => false,
@@ -74,11 +74,12 @@ mod tests {
             "x &&   ",
             "`first",
             "`first\nsecond ${x}",
+            "`first ${x} and",
             "\"a\\",
             "task::map([1], |x|",
             "task::map(list, |x| {\n  stack::up(x)",
             "x[1",
-            "é(1, \n  ü",
+            "f(\"é\", \n  [\"ü\",",
         ] {
             assert!(is_incomplete(text), "{text:?}");
         }

@@ -194,10 +194,7 @@ impl Session {
         } else {
             Mode::Plan
         };
-        let run = Arc::new(
-            self.ground
-                .next(checked.program.digest(), mode, cx.clone()),
-        );
+        let run = Arc::new(self.ground.next(checked.program.digest(), mode, cx.clone()));
         let frame = Arc::new(Frame {
             workflow: "repl".into(),
             grants: Grants {
@@ -227,7 +224,8 @@ impl Session {
         );
         let (answer, flights) = host::wait(&run, &cancel, until, &events);
         *self.signals.slot() = None;
-        let (answer, scope) = answer.map_or((None, before), |(answer, scope)| (Some(answer), scope));
+        let (answer, scope) =
+            answer.map_or((None, before), |(answer, scope)| (Some(answer), scope));
         self.scope = scope;
         let left = host::clean_up(&run, &frame, &checked.engine, &checked.program);
         let outcome = host::outcome(answer, &run, &cancel, &checked.program);
@@ -442,7 +440,9 @@ fn doc(comments: &[&str]) -> String {
     let lines = comments.iter().flat_map(|c| c.lines());
     let plain = lines.map(|line| {
         let line = line.trim_start_matches("///").trim_start_matches("/**");
-        line.trim_end_matches("*/").strip_prefix(' ').unwrap_or(line)
+        line.trim_end_matches("*/")
+            .strip_prefix(' ')
+            .unwrap_or(line)
     });
     plain.collect::<Vec<_>>().join("\n").trim().to_owned()
 }

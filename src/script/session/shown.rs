@@ -18,11 +18,7 @@ pub fn shown(value: &Dynamic, width: usize) -> (String, bool) {
     if let Some(text) = value.read_lock::<ImmutableString>() {
         // In quotes, but a text of several lines is there to be read.
         let lines = text.trim_end().contains('\n');
-        let said = if lines {
-            text.to_string()
-        } else {
-            show(value)
-        };
+        let said = if lines { text.to_string() } else { show(value) };
         return cut(&said, TEXT);
     }
     if let Some(list) = value.read_lock::<Array>() {
