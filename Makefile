@@ -3,7 +3,8 @@
 
 STACK = tests/stack/stack.sh
 # The small stack of the tests, beside the demo's: other names, other ports.
-TEST_STACK = --prefix t- --offset 10000
+# Its data are worth nothing, so it takes the place of one that another checkout left.
+TEST_STACK = --prefix t- --offset 10000 --replace
 TEST_SERVICES = postgres redis questdb prometheus api ml
 
 # The whole stack, then the health report on it.

@@ -303,6 +303,43 @@ pub(crate) fn behind_named_queries(tokens: &[Token]) -> Option<&Token> {
     None
 }
 
+/// A changing statement's first words, for people: `DROP TABLE`, `UPDATE`.
+pub(crate) fn verb(tokens: &[Token]) -> String {
+    let words = tokens.iter().map_while(|token| match token {
+        Token::Word(word) => Some(word.to_uppercase()),
+        _ => None,
+    });
+    let words: Vec<_> = words.take(2).collect();
+    match words.first().map(String::as_str) {
+        Some(alone @ ("UPDATE" | "WITH")) => alone.to_owned(),
+        _ => words.join(" "),
+    }
+}
+
+/// The table that a changing statement is about, schema first where it is named: what stands behind
+/// TABLE, INTO, UPDATE or DELETE FROM, whichever comes first.
+pub(crate) fn table(tokens: &[Token]) -> Option<Vec<String>> {
+    let at = tokens.iter().enumerate().position(|(i, t)| {
+        t.is("table")
+            || t.is("into")
+            || t.is("update")
+            || t.is("from") && i > 0 && tokens[i - 1].is("delete")
+    })?;
+    let mut rest = tokens[at + 1..].iter().skip_while(|t| {
+        ["if", "not", "exists", "only"]
+            .iter()
+            .any(|word| t.is(word))
+    });
+    let mut name = Vec::new();
+    while let Some(Token::Word(part) | Token::Quoted(part)) = rest.next() {
+        name.push(part.clone());
+        if rest.next() != Some(&Token::Mark('.')) {
+            break;
+        }
+    }
+    (!name.is_empty()).then_some(name)
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
@@ -412,6 +449,49 @@ mod tests {
             let tokens = statement(sql, Dialect::Postgres).unwrap().tokens;
             let found = behind_named_queries(&tokens).and_then(Token::name);
             assert_eq!(found.as_deref(), want, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_a_change_is_about() {
+        for (sql, verb_, table_) in [
+            (
+                "drop table if exists \"Trades\"",
+                "DROP TABLE",
+                Some("Trades"),
+            ),
+            (
+                "ALTER TABLE t DROP PARTITION LIST '2024'",
+                "ALTER TABLE",
+                Some("t"),
+            ),
+            ("insert atomic into t select 1", "INSERT ATOMIC", Some("t")),
+            ("UPDATE t SET a = 1", "UPDATE", Some("t")),
+            (
+                "DELETE FROM ONLY a . \"B\" WHERE x IN (SELECT 1 FROM c)",
+                "DELETE FROM",
+                Some("a/B"),
+            ),
+            (
+                "with a as (select 1 from b) insert into t select 1",
+                "WITH",
+                Some("t"),
+            ),
+            (
+                "CREATE TABLE IF NOT EXISTS t (a INT)",
+                "CREATE TABLE",
+                Some("t"),
+            ),
+            ("CANCEL QUERY 1", "CANCEL QUERY", None),
+            ("DROP TABLE", "DROP TABLE", None),
+        ] {
+            let tokens = statement(sql, Dialect::Questdb).unwrap().tokens;
+            assert_eq!(verb(&tokens), verb_, "{sql}");
+            assert_eq!(
+                table(&tokens).map(|name| name.join("/")).as_deref(),
+                table_,
+                "{sql}"
+            );
         }
     }
 }

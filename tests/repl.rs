@@ -213,7 +213,7 @@ fn commands_tell_and_forget() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
         folder.path().join("some.rhai"),
-        "//! Loads.\nlet args = args::parse(#{ flags: #{ size: #{ type: \"int\", initial: 3 } } });\nfn loaded() { 7 }\nargs.size\n",
+        "#!/usr/bin/env -S tradeops run\n//! Loads.\nlet args = args::parse(#{ flags: #{ size: #{ type: \"int\", initial: 3 } } });\nfn loaded() { 7 }\nargs.size\n",
     )
     .unwrap();
     let (out, err) = fed(

@@ -143,6 +143,9 @@ fn dispatch(
         args: describe(&call.args),
         site: call.site.clone(),
     };
+    if primitive.waits && run.is_spoiled(&op.target) {
+        return Ok(planned(primitive));
+    }
     let passed = run.pass(
         call.cx(),
         &call.frame().grants,
@@ -164,12 +167,17 @@ fn dispatch(
     );
     match passed {
         Ok(Pass::Done(answer)) => Ok(answer),
-        Ok(Pass::Planned) => Ok(match primitive.returns {
-            Ty::Record(shape) => shape.planned(),
-            _ => unreachable!("a change returns a record; a test over all primitives says so"),
-        }),
+        Ok(Pass::Planned) => Ok(planned(primitive)),
         Ok(Pass::Doomed) => Err(terminated(at)),
         Err(failure) => raise(&call, failure, &name, &op.target, at),
+    }
+}
+
+/// What stands for the answer of something that is only planned.
+fn planned(primitive: &Primitive) -> Dynamic {
+    match primitive.returns {
+        Ty::Record(shape) => shape.planned(),
+        _ => unreachable!("a change returns a record; a test over all primitives says so"),
     }
 }
 

@@ -331,6 +331,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "wait_for",
+            waits: true,
             params: &[
                 NAME,
                 param("state", Ty::OneOf(Goal::WORDS), "the state to wait for"),
@@ -352,6 +353,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "wait_healthy",
+            waits: true,
             params: &[NAME],
             options: &[TIMEOUT],
             returns: Ty::Record(&WAITED),

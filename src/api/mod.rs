@@ -21,6 +21,7 @@ mod plan;
 mod postgres;
 mod primitive;
 mod proc;
+mod progress;
 mod prom;
 mod questdb;
 mod redis;

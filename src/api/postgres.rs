@@ -6,6 +6,7 @@ use super::rows::{COLUMN, ROWS};
 use super::{
     Args, Call, Failure, Handle, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
 };
+use crate::gate::Blast;
 use crate::postgres::{self, Error, Limits, Login, Parameter, Server, Sort};
 
 const DB: Param = param(
@@ -198,6 +199,7 @@ postgres::exec(db, "CREATE TABLE IF NOT EXISTS example (x int)");
 postgres::exec(db, "INSERT INTO example VALUES ($1)", [1]).rows == 1;
 postgres::exec(db, "DROP TABLE example");"#,
             target,
+            preview: Some(preview),
             call: |call| {
                 let a = call.args();
                 let params = parameters(a)?;
@@ -249,6 +251,21 @@ fn limits(a: &Args) -> Limits {
         time: a.duration("timeout"),
         ..Limits::default()
     }
+}
+
+fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
+    let a = call.args();
+    let hit = postgres::hit(call.cx(), &server(a), a.str("sql"), limits(a))?;
+    let summary = match (&hit.table, hit.oid, hit.estimated_rows) {
+        (Some(table), Some(_), Some(rows)) => {
+            format!("{} on `{table}`, which has about {rows} rows", hit.verb)
+        }
+        (Some(table), Some(_), None) => format!("{} on `{table}`", hit.verb),
+        (Some(table), None, _) => format!("{} on `{table}`, which is not there", hit.verb),
+        (None, ..) => hit.verb.clone(),
+    };
+    let identity = format!("{:?} {:?}", hit.table, hit.oid);
+    Ok(super::rows::blast(summary, identity, &hit))
 }
 
 fn parameters(a: &Args) -> Result<Vec<Parameter>, Failure> {

@@ -63,6 +63,8 @@ pub struct Primitive {
     pub vet: Option<Vet>,
     /// For a change: what it would hit, as the world is now.
     pub preview: Option<Preview>,
+    /// It waits for a state of its target: once a change of that is planned, it returns planned at once.
+    pub waits: bool,
     /// Does it.
     pub call: fn(&Call<'_>) -> Answer,
 }
@@ -84,6 +86,7 @@ impl Primitive {
         target: |_| String::new(),
         vet: None,
         preview: None,
+        waits: false,
         call: |_| Ok(Dynamic::UNIT),
     };
 

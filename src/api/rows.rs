@@ -1,6 +1,7 @@
 //! The records that every database namespace answers with.
 
 use super::{Shape, Ty, field};
+use crate::gate::Blast;
 
 /// A column of an answer.
 pub(super) static COLUMN: Shape = Shape {
@@ -56,4 +57,18 @@ pub(super) fn cell(cell: &crate::rows::Cell) -> rhai::Dynamic {
 /// A map of plain values, as scripts see it.
 pub(super) fn map(map: &serde_json::Map<String, serde_json::Value>) -> rhai::Dynamic {
     rhai::serde::to_dynamic(map).unwrap_or_else(|_| rhai::Map::new().into())
+}
+
+/// What a change would hit: `looked` are its facts. Rows come and go on a live table, so `identity` is
+/// what must not change until a plan is applied: the table itself.
+pub(super) fn blast(summary: String, identity: String, looked: &impl serde::Serialize) -> Blast {
+    let facts = match serde_json::to_value(looked) {
+        Ok(serde_json::Value::Object(facts)) => facts,
+        _ => serde_json::Map::new(),
+    };
+    Blast {
+        summary,
+        facts,
+        identity,
+    }
 }

@@ -84,6 +84,7 @@ db.open"#,
         },
         Primitive {
             name: "wait",
+            waits: true,
             params: &[HOST, PORT],
             options: &[
                 option(

@@ -108,6 +108,8 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             call: confirm,
             ..Primitive::PURE
         },
+        super::progress::SPINNER,
+        super::progress::PROGRESS,
     ],
     shapes: &[],
 };

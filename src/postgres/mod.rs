@@ -2,6 +2,7 @@
 
 mod error;
 mod parameter;
+mod preview;
 mod query;
 mod server;
 mod session;
@@ -10,5 +11,6 @@ mod value;
 
 pub use error::{Error, Sort};
 pub use parameter::Parameter;
+pub use preview::{Hit, hit};
 pub use query::{Executed, Limits, Ping, exec, ping, query, value};
 pub use server::{Login, Server};

@@ -5,6 +5,7 @@
 //! module of it was ejected into the project or the user's folder. Every other import is relative to the
 //! importing file and may not leave the folder of the script that was started.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -48,18 +49,12 @@ pub struct Source {
     pub layer: Layer,
     /// Where it is; `None` inside the binary.
     pub path: Option<PathBuf>,
-    /// The text as compiled: a `#!` line is blanked, so that line numbers hold.
+    /// The text as it stands.
     pub text: String,
 }
 
 impl Source {
     fn new(id: String, name: &str, layer: Layer, path: Option<PathBuf>, text: String) -> Self {
-        let text = if text.starts_with("#!") {
-            let end = text.find('\n').unwrap_or(text.len());
-            format!("{}{}", " ".repeat(end), &text[end..])
-        } else {
-            text
-        };
         Self {
             id,
             name: name.to_owned(),
@@ -84,6 +79,15 @@ impl Source {
     pub fn session(folder: &Path, text: String) -> Self {
         let path = Some(folder.join("session"));
         Self::new("session".into(), "repl", Layer::Given, path, text)
+    }
+
+    /// The text as it is compiled: a `#!` line is blanked, so that places hold.
+    pub fn code(&self) -> Cow<'_, str> {
+        if !self.text.starts_with("#!") {
+            return Cow::Borrowed(&self.text);
+        }
+        let end = self.text.find('\n').unwrap_or(self.text.len());
+        Cow::Owned(format!("{}{}", " ".repeat(end), &self.text[end..]))
     }
 
     /// Digest of the text.

@@ -193,7 +193,7 @@ impl Loader<'_> {
 
 /// Parses a file; its id becomes the tree's source.
 pub(super) fn parse(engine: &Engine, source: &Source) -> Result<AST, ParseError> {
-    let mut ast = engine.compile(&source.text)?;
+    let mut ast = engine.compile(source.code())?;
     ast.set_source(source.id.as_str());
     Ok(ast)
 }

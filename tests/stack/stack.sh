@@ -7,7 +7,7 @@ source "$(dirname "$0")/lib.sh"
 
 usage() {
     cat >&2 <<'END'
-usage: stack.sh up   [--prefix P] [--offset N] [--services "a b"] [--extras] [--interval D]
+usage: stack.sh up   [--prefix P] [--offset N] [--services "a b"] [--extras] [--replace] [--interval D]
                 [--wait S] [--set K=V]...
        stack.sh down [--prefix P] [--wipe]
        stack.sh env  [--prefix P]
@@ -17,6 +17,7 @@ usage: stack.sh up   [--prefix P] [--offset N] [--services "a b"] [--extras] [--
   --offset N      is added to every port (default 20000, and then what it was the last time)
   --services ...  only these, and what they depend on
   --extras        the OTLP collector and the Pushgateway, too
+  --replace       take the place of another checkout's stack of this name, data and all
   --interval D    between health checks (default 5s: one costs the engine 50 ms of processor)
   --wait S        seconds until all must be ready (default 180)
   --set K=V       another value of a variable of the compose file (an image, say); repeatable
@@ -29,7 +30,7 @@ END
 command=${1:-}
 [[ $# -gt 0 ]] || usage
 shift
-prefix='' offset='' interval='' wait_s=180 wipe=false
+prefix='' offset='' interval='' wait_s=180 wipe=false replace=false
 services=() profiles=() settings=()
 while [[ $# -gt 0 ]]; do
     case $1 in
@@ -40,6 +41,7 @@ while [[ $# -gt 0 ]]; do
         --wait) wait_s=${2?} && shift ;;
         --set) settings+=("${2?}") && shift ;;
         --extras) profiles=(--profile extras) ;;
+        --replace) replace=true ;;
         --wipe) wipe=true ;;
         -*) usage ;;
         *) services+=("$1") ;;
@@ -103,7 +105,7 @@ TRADEOPS_STACK=$name
 TRADEOPS_PREFIX=$prefix
 TRADEOPS_OFFSET=$offset
 TRADEOPS_STACK_STATE=$state_dir
-TRADEOPS_SERVICES=${services[*]}
+TRADEOPS_SERVICES="${services[*]}"
 TRADEOPS_SUBNET=$(subnet)
 TRADEOPS_BIND_ROOT=$home/mnt
 TRADEOPS_INSTALL_ROOT=$home/app
@@ -137,6 +139,8 @@ settle_ownership() {
     while IFS= read -r owner; do
         if [[ $owner != none && ! -f $owner/$name/secrets.env ]]; then
             orphans=true
+        elif [[ $owner != "$state_dir" && $replace == true ]]; then
+            orphans=true
         elif [[ $owner != "$state_dir" ]]; then
             die "the stack '$name' belongs to another checkout, whose state is in $owner; take it down there (down --wipe), use another --prefix, or set TRADEOPS_STACK_STATE to that folder"
         fi
@@ -145,7 +149,7 @@ settle_ownership() {
         docker volume ls --filter "label=$label" --format '{{.Label "com.tradeops.state"}}'
     } | sort -u)
     [[ $orphans == true ]] || return 0
-    say "removing what an earlier run of '$name' left: its secrets are gone"
+    say "removing what an earlier run of '$name' left"
     wipe=true
     down
 }

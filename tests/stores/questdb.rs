@@ -9,9 +9,7 @@ use tradeops::questdb::{
 use tradeops::rows::Cell;
 use tradeops::run::{Cx, Stop};
 
-use crate::support::{
-    Container, PROMPT, closed_port, env, eventually, silent_port, speaking_port, stopped, unique,
-};
+use crate::support::{Container, PROMPT, env, eventually, stopped, unique};
 
 fn at(port: u16) -> Server {
     Server::new(&format!("http://127.0.0.1:{port}"), None, None).expect("an address")
@@ -433,78 +431,4 @@ fn a_newer_version_with_a_login() {
             other => Err(format!("{other:?}")),
         }
     });
-}
-
-#[test]
-fn nobody_and_nothing_are_told_apart() {
-    let cx = Cx::detached();
-    let limits = Limits {
-        time: Duration::from_millis(300),
-        ..Limits::default()
-    };
-    let ask = |server: &Server| query(&cx, server, "SELECT 1 AS x", limits);
-    let change = |server: &Server| exec(&cx, server, "DROP TABLE x", limits);
-
-    let nobody = at(closed_port());
-    let error = ask(&nobody).expect_err("nobody is there");
-    assert!(
-        matches!(&error, Error::Unreachable { why, .. } if why == "connection refused"),
-        "{error}"
-    );
-    assert!(
-        matches!(change(&nobody), Err(Error::Unreachable { .. })),
-        "nothing was sent"
-    );
-    let no_host = Server::new("http://no-such-host.invalid:9000", None, None).expect("an address");
-    let no_host = query(&cx, &no_host, "SELECT 1 AS x", Limits::default());
-    assert!(
-        matches!(no_host, Err(Error::Unreachable { .. })),
-        "{no_host:?}"
-    );
-
-    let silent = at(silent_port());
-    let began = Instant::now();
-    assert!(matches!(ask(&silent), Err(Error::Timeout { .. })));
-    assert!(began.elapsed() < Duration::from_secs(1));
-    assert!(
-        matches!(change(&silent), Err(Error::Unknown { .. })),
-        "it was sent"
-    );
-    let (answer, took) = stopped(Duration::from_millis(50), |cx| {
-        query(cx, &silent, "SELECT 1 AS x", Limits::default())
-    });
-    assert!(
-        matches!(answer, Err(Error::Stopped(Stop::Interrupted))),
-        "{answer:?}"
-    );
-    assert!(took < PROMPT, "{took:?}");
-
-    let hangs_up = at(speaking_port(b"", false));
-    assert!(matches!(ask(&hangs_up), Err(Error::NoReply { .. })));
-    assert!(
-        matches!(change(&hangs_up), Err(Error::Unknown { .. })),
-        "it was sent"
-    );
-
-    let cut = at(speaking_port(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"query\":\"x\",\"co\r\n",
-        false,
-    ));
-    let error = ask(&cut).expect_err("cut, and nothing else works there");
-    assert!(matches!(error, Error::NoReply { .. }), "{error}");
-    assert!(matches!(change(&cut), Err(Error::Unknown { .. })));
-
-    let other = at(speaking_port(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-        false,
-    ));
-    assert!(matches!(ask(&other), Err(Error::Garbled { .. })));
-    let moved = at(speaking_port(
-        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
-        false,
-    ));
-    assert!(matches!(
-        ask(&moved),
-        Err(Error::Garbled { status: 302, .. })
-    ));
 }

@@ -1,14 +1,12 @@
 //! Redis of the stack, and one of the test's own that is made to load for a while.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{Commands, Connection};
 use tradeops::redis::{Error, Server, count_keys, get, hash, info, key, memory, ping, size};
-use tradeops::run::{Cx, Stop};
+use tradeops::run::Cx;
 
-use crate::support::{
-    Container, PROMPT, closed_port, env, eventually, silent_port, speaking_port, stopped, unique,
-};
+use crate::support::{Container, env, eventually, unique};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -230,37 +228,4 @@ fn a_server_that_loads_is_neither_down_nor_fine() {
     });
     drop(container);
     let _ = reload.join();
-}
-
-#[test]
-fn nobody_and_nothing_are_told_apart() {
-    let cx = Cx::detached();
-    let at =
-        |port: u16| Server::new(&format!("127.0.0.1:{port}"), None, Some("x")).expect("an address");
-    let short = Duration::from_millis(300);
-
-    let error = ping(&cx, &at(closed_port()), short).expect_err("nobody");
-    assert!(
-        matches!(&error, Error::Unreachable { why, .. } if why == "connection refused"),
-        "{error}"
-    );
-    let silent = at(silent_port());
-    let began = Instant::now();
-    assert!(matches!(
-        ping(&cx, &silent, short),
-        Err(Error::Timeout { .. })
-    ));
-    assert!(began.elapsed() < Duration::from_secs(1));
-    let (answer, took) = stopped(Duration::from_millis(50), |cx| ping(cx, &silent, LIMIT));
-    assert!(
-        matches!(answer, Err(Error::Stopped(Stop::Interrupted))),
-        "{answer:?}"
-    );
-    assert!(took < PROMPT, "{took:?}");
-    let hangs_up = at(speaking_port(b"", false));
-    let answer = ping(&cx, &hangs_up, LIMIT);
-    assert!(matches!(answer, Err(Error::Closed { .. })), "{answer:?}");
-    let other = at(speaking_port(b"HTTP/1.1 400 Bad Request\r\n\r\n", false));
-    let answer = ping(&cx, &other, LIMIT);
-    assert!(matches!(answer, Err(Error::Failed { .. })), "{answer:?}");
 }

@@ -165,7 +165,7 @@ impl Repl {
         match found {
             Ok(source) => {
                 let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-                self.evaluate(&source.text, &arguments, false)
+                self.evaluate(&source.code(), &arguments, false)
             }
             Err(error) => {
                 terminal::error(&told(Exit::Usage, error.to_string(), error.hint()));
