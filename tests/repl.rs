@@ -377,6 +377,10 @@ fn ctrl_c_ends_the_line_and_the_terminal_is_as_before() {
     terminal.keys("\"answer \" + (n + 1)\r");
     terminal.wait("answer 42");
     terminal.wait("plan> ");
+    // What is typed ahead is not lost.
+    terminal.keys("let ahead = 1;\r\"typed \" + (ahead + 1)\r");
+    terminal.wait("typed 2");
+    terminal.wait("plan> ");
     // Over several lines.
     terminal.keys("fn triple(x) {\r  x * 3\r}\r");
     terminal.wait("plan> ");

@@ -101,7 +101,7 @@ impl Session {
         let primitives = namespace.primitives.iter();
         primitives
             .map(|p| Candidate {
-                shown: format!("{}{}", p.name, p.signature()),
+                shown: p.name.to_owned(),
                 text: call(p.name, p.arity().1),
             })
             .collect()
