@@ -420,12 +420,21 @@ fn show_plan(plan: &Plan, redactor: &Redactor, output: Output) -> anyhow::Result
         };
         return print(&serde_json::to_string_pretty(&plan)?);
     }
-    let mut text = match plan.steps.len() {
+    let mut text = steps_text(&plan.steps);
+    if let Some(why) = &plan.incomplete {
+        text.push_str(&format!("\nplan: incomplete, {}", redactor.text(why)));
+    }
+    print(&text)
+}
+
+/// Planned changes as people read them.
+pub(super) fn steps_text(steps: &[Step]) -> String {
+    let mut text = match steps.len() {
         0 => "plan: nothing would be changed".to_owned(),
         1 => "plan: 1 change, nothing was done".to_owned(),
         n => format!("plan: {n} changes, nothing was done"),
     };
-    for (n, step) in plan.steps.iter().enumerate() {
+    for (n, step) in steps.iter().enumerate() {
         text.push_str(&format!(
             "\n  {}. {} `{}` ({}) at {}",
             n + 1,
@@ -438,10 +447,7 @@ fn show_plan(plan: &Plan, redactor: &Redactor, output: Output) -> anyhow::Result
             text.push_str(&format!("\n     {}", step.blast.summary));
         }
     }
-    if let Some(why) = &plan.incomplete {
-        text.push_str(&format!("\nplan: incomplete, {}", redactor.text(why)));
-    }
-    print(&text)
+    text
 }
 
 fn save(plan: &Plan, file: &std::path::Path) -> anyhow::Result<()> {

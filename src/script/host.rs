@@ -131,25 +131,12 @@ pub fn load(library: &Library, name: &str) -> Result<(Source, Checked), NotRun> 
 /// Parses and checks a script that was found.
 pub fn load_source(library: &Library, source: Source) -> Result<Checked, NotRun> {
     let header = Header::read(&source.text);
-    let id = source.id.clone();
     let bare = super::engine::parser();
     let (program, mut found) = Program::load(&bare, library.clone(), source);
     let program = Arc::new(program);
     let sites = SiteTable::default();
     found.extend(check(&program, &sites));
-    let mut spec = Spec::default();
-    if let Some(unit) = program.unit(&id)
-        && let Some((literal, place)) = literal_argument(&unit.ast, "args", "parse")
-    {
-        let read = match literal.and_then(|value| value.try_cast::<Map>()) {
-            Some(map) => Spec::read(&map),
-            None => Err("`args::parse` wants a map that is written out, so that `--help` need not run the script".into()),
-        };
-        match read {
-            Ok(read) => spec = read,
-            Err(why) => found.push(Diagnostic::error("args", &id, place, why)),
-        }
-    }
+    let spec = command_line(&program, &mut found);
     if fails(&found) {
         return Err(NotRun::Invalid(program, found));
     }
@@ -164,6 +151,24 @@ pub fn load_source(library: &Library, source: Source) -> Result<Checked, NotRun>
         spec,
         sites,
         warnings,
+    })
+}
+
+/// The command line that the program's script declares.
+pub(super) fn command_line(program: &Program, found: &mut Vec<Diagnostic>) -> Spec {
+    let Some(unit) = program.unit(&program.main) else {
+        return Spec::default();
+    };
+    let Some((literal, place)) = literal_argument(&unit.ast, "args", "parse") else {
+        return Spec::default();
+    };
+    let read = match literal.and_then(|value| value.try_cast::<Map>()) {
+        Some(map) => Spec::read(&map),
+        None => Err("`args::parse` wants a map that is written out, so that `--help` need not run the script".into()),
+    };
+    read.unwrap_or_else(|why| {
+        found.push(Diagnostic::error("args", &program.main, place, why));
+        Spec::default()
     })
 }
 
@@ -209,13 +214,8 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
             script: source.id.clone(),
             script_hash: program.digest(),
             arguments: request.arguments,
-            user: std::env::var("USER")
-                .or_else(|_| std::env::var("LOGNAME"))
-                .unwrap_or_default(),
-            host: rustix::system::uname()
-                .nodename()
-                .to_string_lossy()
-                .into_owned(),
+            user: user(),
+            host: machine(),
         },
         mode: request.mode,
         audit: request.state.join("audit.jsonl"),
@@ -250,6 +250,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
             cx,
             frame: frame.clone(),
         },
+        Scope::new(),
         send,
     );
     let Waited {
@@ -262,7 +263,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     } else {
         clean_up(&run, &engine, &events)
     };
-    let outcome = outcome(answer, &run, &cancel, &program);
+    let outcome = outcome(answer.map(|(answer, _)| answer), &run, &cancel, &program);
     let mut left = left;
     if let Outcome::Value(value) = &outcome
         && api::is_report(value)
@@ -304,9 +305,28 @@ fn learn_secrets(redactor: &Redactor, arguments: &Map) {
     }
 }
 
+/// The operator's login name.
+pub(super) fn user() -> String {
+    std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default()
+}
+
+/// This machine's name.
+pub(super) fn machine() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
 /// Where a script's reads over HTTP may go: the hosts that its header names, and nowhere that the stack's
 /// overlay lists as starting a job.
-fn http_policy(library: &Library, source: &Source, header: &Header) -> Result<HttpPolicy, String> {
+pub(super) fn http_policy(
+    library: &Library,
+    source: &Source,
+    header: &Header,
+) -> Result<HttpPolicy, String> {
     let reads: Vec<_> = header
         .needs
         .iter()
@@ -344,7 +364,7 @@ const NESTING: usize = 8;
 
 /// What `workflow::run` does: loads and checks another script, and evaluates it on the caller's thread,
 /// within the caller's bounds and the same run.
-fn runner(library: Library, env: fn(&str) -> Option<String>) -> WorkflowRunner {
+pub(super) fn runner(library: Library, env: fn(&str) -> Option<String>) -> WorkflowRunner {
     WorkflowRunner(Box::new(
         move |branch: &Branch, name: &str, given: &[String]| {
             let (source, checked) = load(&library, name).map_err(|not_run| not_run.failure())?;
@@ -430,17 +450,28 @@ impl From<ArgsError> for NotRun {
     }
 }
 
-type Answer = Result<Dynamic, Box<EvalAltResult>>;
+/// What a script gave or threw, and its variables at the end.
+pub(super) type Answer = (Result<Dynamic, Box<EvalAltResult>>, Scope<'static>);
 
-enum Event {
-    Finished(Answer),
+/// What the host's thread waits for.
+pub(super) enum Event {
+    /// The script ended.
+    Finished(Box<Answer>),
+    /// A signal came.
     Signal(i32),
 }
 
 /// The stack of the script's thread: 2 MiB overflows a debug build at a call depth of 64.
 pub const SCRIPT_STACK: usize = 16 << 20;
 
-fn start(program: Arc<Program>, engine: Arc<Engine>, branch: Branch, send: Sender<Event>) {
+/// Starts the program's script on a thread of its own, with the variables of `scope`.
+pub(super) fn start(
+    program: Arc<Program>,
+    engine: Arc<Engine>,
+    branch: Branch,
+    mut scope: Scope<'static>,
+    send: Sender<Event>,
+) {
     let failed = send.clone();
     let spawned = std::thread::Builder::new()
         .name("script".into())
@@ -449,18 +480,16 @@ fn start(program: Arc<Program>, engine: Arc<Engine>, branch: Branch, send: Sende
             // A panic must end the run, not leave the host waiting for an answer.
             let answer = catch_unwind(AssertUnwindSafe(|| match program.unit(&program.main) {
                 Some(unit) => api::enter(branch, || {
-                    engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &unit.ast)
+                    engine.eval_ast_with_scope::<Dynamic>(&mut scope, &unit.ast)
                 }),
                 None => Ok(Dynamic::UNIT),
             }))
             .unwrap_or_else(|_| Err("a defect in tradeops: the script's thread panicked".into()));
-            let _ = send.send(Event::Finished(answer));
+            let _ = send.send(Event::Finished(Box::new((answer, scope))));
         });
     if let Err(error) = spawned {
-        let _ = failed.send(Event::Finished(Err(format!(
-            "cannot start a thread: {error}"
-        )
-        .into())));
+        let answer = Err(format!("cannot start a thread: {error}").into());
+        let _ = failed.send(Event::Finished(Box::new((answer, Scope::new()))));
     }
 }
 
@@ -485,15 +514,21 @@ fn watch_signals(send: Sender<Event>) {
 const GRACE: Duration = Duration::from_millis(120);
 
 /// What the host has when the script's thread is done, or given up.
-struct Waited {
-    answer: Option<Answer>,
+pub(super) struct Waited {
+    pub answer: Option<Answer>,
     /// What was being carried out when it was stopped.
-    flights: Vec<Arc<Flight>>,
+    pub flights: Vec<Arc<Flight>>,
     /// A second signal came: nothing more is waited for.
-    twice: bool,
+    pub twice: bool,
 }
 
-fn wait(run: &Run, cancel: &Cancel, until: Option<Instant>, events: &Receiver<Event>) -> Waited {
+/// Waits for the script to end, and stops it at its deadline or at a signal.
+pub(super) fn wait(
+    run: &Run,
+    cancel: &Cancel,
+    until: Option<Instant>,
+    events: &Receiver<Event>,
+) -> Waited {
     let mut flights = Vec::new();
     let waited = |answer, flights, twice| Waited {
         answer,
@@ -513,7 +548,7 @@ fn wait(run: &Run, cancel: &Cancel, until: Option<Instant>, events: &Receiver<Ev
             None => events.recv_timeout(Duration::from_secs(3600)),
         };
         let stop = match event {
-            Ok(Event::Finished(answer)) => return waited(Some(answer), flights, false),
+            Ok(Event::Finished(answer)) => return waited(Some(*answer), flights, false),
             Ok(Event::Signal(signal)) => {
                 if abandon.is_some() {
                     return waited(None, flights, true);
@@ -541,7 +576,11 @@ fn wait(run: &Run, cancel: &Cancel, until: Option<Instant>, events: &Receiver<Ev
 const CLEANUP_BUDGET: Duration = Duration::from_secs(5);
 
 /// Runs what the script registered, the last first, on a branch of its own: the run's is stopped.
-fn clean_up(run: &Arc<Run>, engine: &Arc<Engine>, events: &Receiver<Event>) -> Vec<String> {
+pub(super) fn clean_up(
+    run: &Arc<Run>,
+    engine: &Arc<Engine>,
+    events: &Receiver<Event>,
+) -> Vec<String> {
     let Some(cleanup) = run.resources().get::<Cleanup>() else {
         return Vec::new();
     };
@@ -602,7 +641,13 @@ fn count(closures: usize) -> String {
     format!("{closures} clean-up closure{plural}")
 }
 
-fn outcome(answer: Option<Answer>, run: &Run, cancel: &Cancel, program: &Program) -> Outcome {
+/// What became of a script that gave `answer`; `None` when it was abandoned.
+pub(super) fn outcome(
+    answer: Option<Result<Dynamic, Box<EvalAltResult>>>,
+    run: &Run,
+    cancel: &Cancel,
+    program: &Program,
+) -> Outcome {
     if let Some(doom) = run.doom() {
         return match doom.kind {
             DoomKind::Exited(code) => Outcome::Exited(code),

@@ -11,6 +11,7 @@ pub mod host;
 pub mod library;
 pub mod program;
 pub mod reference;
+pub mod session;
 pub mod shipped;
 pub mod standard;
 mod standard_table;
