@@ -12,8 +12,9 @@ use super::{Form, Runtime, terminal};
 use crate::api::{self, Kind, Output, Record};
 use crate::gate::{Flight, Mode, Plan, Redactor, Run, Step};
 use crate::run::{NoProgress, Stop, SystemClock};
-use crate::script::host::{self, Ended, NotRun, Outcome, Request};
+use crate::script::host::{self, Ended, Outcome, Request};
 use crate::script::library::{Layer, Source};
+use crate::script::load::{self, NotRun};
 use crate::script::program::Program;
 
 pub(super) fn run(place: &Place, words: Vec<String>) -> anyhow::Result<Exit> {
@@ -40,7 +41,7 @@ pub(super) fn run_as(
     mode: Mode,
 ) -> anyhow::Result<Exit> {
     let library = place.library();
-    let (source, checked) = match host::load(&library, script) {
+    let (source, checked) = match load::load(&library, script) {
         Ok(loaded) => loaded,
         Err(not_run) => return not_started(not_run),
     };

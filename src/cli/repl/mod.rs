@@ -21,7 +21,8 @@ use super::terminal;
 use crate::api;
 use crate::gate::Redactor;
 use crate::run::{Stop, SystemClock};
-use crate::script::host::{NotRun, Outcome};
+use crate::script::host::Outcome;
+use crate::script::load::NotRun;
 use crate::script::reference;
 use crate::script::session::{Answer, Session, Setup, Signals, is_incomplete, shown};
 

@@ -25,10 +25,13 @@ use super::check::{check, fails};
 use super::diagnostic::{Diagnostic, Severity};
 use super::engine::{engine, parser};
 use super::header::Header;
-use super::host::{self, Ended, Event, NotRun, Outcome, Waited};
+use super::host::{self, Ended, Outcome};
 use super::library::{Library, Source};
+use super::load::{self, NotRun};
+use super::nested;
 use super::program::{Program, Unit};
 use super::syntax::{Facts, top_imports};
+use super::thread::{self, Event, Waited};
 use crate::api::{self, Branch, Frame, Output, SiteTable};
 use crate::gate::{Grants, HttpPolicy, Mode, Origin, Profile, Redactor, Run, RunParts, Step};
 use crate::run::{Cancel, Clock, Cx, NoEffects, NoProgress};
@@ -161,7 +164,7 @@ impl Session {
             cx,
         });
         let resources = ground.resources();
-        resources.get_or(|| host::runner(setup.library.clone(), setup.env));
+        resources.get_or(|| nested::runner(setup.library.clone(), setup.env));
         resources.get_or(|| setup.output);
         resources.get_or(|| api::StateFolder(setup.state.clone()));
         Ok(Self {
@@ -211,13 +214,13 @@ impl Session {
         let scope = std::mem::take(&mut self.scope);
         let (send, events) = mpsc::channel();
         *self.signals.slot() = Some(send.clone());
-        host::start(
+        thread::start(
             checked.program.clone(),
             checked.engine.clone(),
             Branch {
                 run: run.clone(),
                 cx,
-                frame: frame.clone(),
+                frame,
             },
             scope,
             send,
@@ -226,14 +229,14 @@ impl Session {
             answer,
             flights,
             twice,
-        } = host::wait(&run, &cancel, until, &events);
+        } = thread::wait(&run, &cancel, until, &events);
         let (answer, scope) =
             answer.map_or((None, before), |(answer, scope)| (Some(answer), scope));
         self.scope = scope;
         let left = if twice {
             Vec::new()
         } else {
-            host::clean_up(&run, &checked.engine, &events)
+            thread::clean_up(&run, &checked.engine, &events)
         };
         *self.signals.slot() = None;
         let outcome = host::outcome(answer, &run, &cancel, &checked.program);
@@ -301,7 +304,7 @@ impl Session {
         let program = Arc::new(program);
         let sites = self.ground.resources().get_or(SiteTable::default);
         found.extend(check(&program, &sites));
-        let spec = host::command_line(&program, &mut found);
+        let spec = load::command_line(&program, &mut found);
         let unit = program.unit(&program.main);
         let (false, Some(unit)) = (fails(&found), unit) else {
             return Err(NotRun::Invalid(program, found));
