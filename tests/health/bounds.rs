@@ -80,7 +80,9 @@ fn an_added_stop_is_77_and_stops_nothing() {
 fn an_unknown_function_is_65_before_anything_was_asked() {
     let stack = Stack::alone();
     let engine = Page::serve(vec![]);
-    let path = stack.copy("copy.rhai", |text| text + "\ndocker::contaners();\n");
+    let path = stack.copy("copy.rhai", |text| {
+        with_statement(&text, "docker::contaners();").0
+    });
     let mut command = stack.command(&["run", &path]);
     command.env("DOCKER_HOST", format!("tcp://127.0.0.1:{}", engine.port));
     let output = run(&mut command);

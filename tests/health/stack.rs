@@ -42,7 +42,14 @@ pub(crate) fn fetch(port: u16, path: &str) -> Result<String, std::io::Error> {
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     )?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    let mut buffer = [0; 8192];
+    // QuestDB keeps the connection open, whatever it is asked: its last chunk is the end.
+    while !answer.ends_with("0\r\n\r\n") {
+        match stream.read(&mut buffer)? {
+            0 => break,
+            read => answer.push_str(&String::from_utf8_lossy(&buffer[..read])),
+        }
+    }
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     Ok(body.to_owned())
 }
