@@ -113,7 +113,10 @@ fn dispatch(
     let site = resources
         .get_or(SiteTable::default)
         .place(native.call_source(), at, &name);
-    let args = decode(primitive, args).map_err(|failure| {
+    let args = decode(primitive, args).map_err(|mut failure| {
+        failure
+            .hint
+            .get_or_insert_with(|| format!("{name}{}", primitive.signature()));
         resources
             .get_or(LastRaise::default)
             .note(&failure.message, &site);
@@ -166,7 +169,14 @@ fn dispatch(
         outcome,
     );
     match passed {
-        Ok(Pass::Done(answer)) => Ok(answer),
+        Ok(Pass::Done(answer)) => {
+            debug_assert_eq!(
+                unwritable(primitive, &answer),
+                None,
+                "`{name}` cannot be replayed"
+            );
+            Ok(answer)
+        }
         Ok(Pass::Planned) => Ok(planned(primitive)),
         Ok(Pass::Doomed) => Err(terminated(at)),
         Err(failure) => raise(&call, failure, &name, &op.target, at),
@@ -179,6 +189,16 @@ fn planned(primitive: &Primitive) -> Dynamic {
         Ty::Record(shape) => shape.planned(),
         _ => unreachable!("a change returns a record; a test over all primitives says so"),
     }
+}
+
+/// Why this answer could not be recorded. What a closure gave back is not the primitive's own answer: in a
+/// replay the closure runs again.
+fn unwritable(primitive: &Primitive, answer: &Dynamic) -> Option<String> {
+    let runs_closure = primitive.params.iter().any(|p| matches!(p.ty, Ty::Closure));
+    if runs_closure {
+        return None;
+    }
+    super::codec::loss(answer)
 }
 
 fn outcome(answer: &Answer) -> Outcome {
@@ -295,11 +315,7 @@ fn decode(primitive: &'static Primitive, given: &mut [&mut Dynamic]) -> Result<A
     for param in primitive.params {
         let arg = match (pending.next(), param.default) {
             (Some(value), _) => param.ty.decode(&value).map_err(|wrong| {
-                Failure::invalid(format!(
-                    "`{}` {wrong}, and is {}",
-                    param.name,
-                    kind_of(&value)
-                ))
+                Failure::invalid(format!("`{}` {}", param.name, with_kind(&wrong, &value)))
             })?,
             (None, Some(default)) => default_arg(param, default),
             (None, None) => unreachable!("the engine calls with at least the required arguments"),
@@ -319,9 +335,9 @@ fn decode(primitive: &'static Primitive, given: &mut [&mut Dynamic]) -> Result<A
         let arg = match (options.remove(option.name), option.default) {
             (Some(value), _) => option.ty.decode(&value).map_err(|wrong| {
                 Failure::invalid(format!(
-                    "option `{}` {wrong}, and is {}",
+                    "option `{}` {}",
                     option.name,
-                    kind_of(&value)
+                    with_kind(&wrong, &value)
                 ))
             })?,
             (None, Some(default)) => default_arg(option, default),
@@ -349,8 +365,26 @@ fn decode(primitive: &'static Primitive, given: &mut [&mut Dynamic]) -> Result<A
 }
 
 fn default_arg(param: &Param, default: &str) -> Arg {
+    match decode_default(param, default) {
+        Ok(arg) => arg,
+        Err(wrong) => unreachable!(
+            "the default of `{}` {wrong}; a test decodes all of them",
+            param.name
+        ),
+    }
+}
+
+impl Param {
+    /// Whether the default, if there is one, is of the parameter's type.
+    pub fn default_is_valid(&self) -> bool {
+        self.default
+            .is_none_or(|default| decode_default(self, default).is_ok())
+    }
+}
+
+fn decode_default(param: &Param, default: &str) -> Result<Arg, String> {
     if default == "()" {
-        return Arg::Absent;
+        return Ok(Arg::Absent);
     }
     let value: Dynamic = match default {
         "true" => true.into(),
@@ -367,12 +401,15 @@ fn default_arg(param: &Param, default: &str) -> Arg {
             }
         }
     };
-    match param.ty.decode(&value) {
-        Ok(arg) => arg,
-        Err(wrong) => unreachable!(
-            "the default of `{}` {wrong}; a test decodes all of them",
-            param.name
-        ),
+    param.ty.decode(&value)
+}
+
+/// `wants a string, and is an int`; a value of the right type is named by the message itself.
+fn with_kind(wrong: &str, value: &Dynamic) -> String {
+    if wrong.starts_with("wants") {
+        format!("{wrong}, and is {}", kind_of(value))
+    } else {
+        wrong.to_owned()
     }
 }
 
@@ -403,10 +440,11 @@ fn kind_of(value: &Dynamic) -> String {
 
 /// The nearest of `names`, when one is near enough to have been meant.
 pub(crate) fn closest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = if wrong.len() <= 3 {
-        1
-    } else {
-        2.max(wrong.len() / 3)
+    let limit = match wrong.len() {
+        // Every one-letter name is as near as any other.
+        0 | 1 => return None,
+        2 | 3 => 1,
+        long => 2.max(long / 3),
     };
     names
         .map(|name| (strsim::osa_distance(wrong, name), name))

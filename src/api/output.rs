@@ -1,9 +1,15 @@
 //! What a run's primitives share with the host: how output is shown, what to do at the end.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rhai::FnPtr;
+#[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
+use rhai::NativeCallContextStore;
+use rhai::{Dynamic, Engine, FnPtr};
+
+use super::{Branch, Call, Failure, Frame};
+use crate::gate::Run;
+use crate::run::Cx;
 
 /// How a run shows its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,25 +34,66 @@ impl Output {
     };
 }
 
+/// Why something that a script printed was lost: a full disk. The first reason stays.
+#[derive(Debug, Default)]
+pub struct OutputLost(pub OnceLock<String>);
+
 /// Where the runtime keeps audit and history.
 #[derive(Debug, Clone)]
 pub struct StateFolder(pub PathBuf);
 
-/// Closures to run when the run ends, however it ends.
-#[derive(Debug, Default)]
-pub struct Cleanup(Mutex<Vec<FnPtr>>);
+/// A closure to run when the run ends: with what the script that registered it may do, and with the
+/// functions that it could see there.
+pub struct AtEnd {
+    closure: FnPtr,
+    frame: Arc<Frame>,
+    #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
+    context: NativeCallContextStore,
+}
+
+impl AtEnd {
+    pub(super) fn new(closure: FnPtr, call: &Call<'_>) -> Self {
+        Self {
+            closure,
+            frame: call.branch.frame.clone(),
+            #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
+            context: call.native().store_data(),
+        }
+    }
+
+    /// Calls it, on this thread.
+    pub fn run(&self, engine: &Engine, run: &Arc<Run>, cx: &Cx) -> Result<(), Failure> {
+        let branch = Branch {
+            run: run.clone(),
+            cx: cx.clone(),
+            frame: self.frame.clone(),
+        };
+        #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
+        let context = self.context.create_context(engine);
+        super::enter(branch, || {
+            self.closure
+                .call_within_context::<Dynamic>(&context, ())
+                .map(|_| ())
+                .map_err(super::thrown)
+        })
+    }
+}
+
+/// What is to run when the run ends, however it ends.
+#[derive(Default)]
+pub struct Cleanup(Mutex<Vec<AtEnd>>);
 
 impl Cleanup {
     /// Adds one.
-    pub fn add(&self, closure: FnPtr) {
+    pub fn add(&self, entry: AtEnd) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(closure);
+            .push(entry);
     }
 
     /// Takes all.
-    pub fn take(&self) -> Vec<FnPtr> {
+    pub fn take(&self) -> Vec<AtEnd> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

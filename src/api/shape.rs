@@ -112,8 +112,11 @@ impl Record {
             .unwrap_or_default()
     }
 
-    /// The plain map, records within turned into maps too.
+    /// The plain map, records within turned into maps too. Of a planned record only that is known.
     pub fn to_map(&self) -> Map {
+        if self.planned {
+            return Map::from_iter([("planned".into(), true.into())]);
+        }
         self.fields
             .iter()
             .map(|(k, v)| (k.clone(), plain(v)))

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rhai::{Dynamic, FnPtr, Map};
 
 use super::call::thrown;
-use super::{Call, Cleanup, Failure, Kind, Namespace, Primitive, Ty, enter, option, param};
+use super::{AtEnd, Call, Cleanup, Failure, Kind, Namespace, Primitive, Ty, enter, option, param};
 use crate::gate::Access;
 use crate::run::{Cx, Stop};
 
@@ -100,7 +100,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::PURE
         },
         Primitive {
-            name: "until",
+            name: "wait_until",
             params: &[param(
                 "condition",
                 Ty::Closure,
@@ -119,7 +119,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             returns: Ty::Any,
             errors: &[Kind::Timeout],
             doc: "Waits until a function gives a value, and gives that value. In plan mode it looks once and gives what it got.",
-            example: "task::until(|| 42, #{ timeout: \"1s\" })",
+            example: "task::wait_until(|| 42, #{ timeout: \"1s\" })",
             call: until,
             ..Primitive::PURE
         },
@@ -155,7 +155,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 call.run()
                     .resources()
                     .get_or(Cleanup::default)
-                    .add(closure(call, "work")?);
+                    .add(AtEnd::new(closure(call, "work")?, call));
                 Ok(Dynamic::UNIT)
             },
             ..Primitive::PURE

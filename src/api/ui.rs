@@ -7,7 +7,7 @@ use std::time::Duration;
 use comfy_table::{ContentArrangement, Table};
 use rhai::{Dynamic, Map};
 
-use super::{Call, Failure, Kind, Namespace, Output, Primitive, Ty, option, param};
+use super::{Call, Failure, Kind, Namespace, Output, OutputLost, Primitive, Ty, option, param};
 use crate::gate::Access;
 
 const COLOURS: &[&str] = &[
@@ -125,11 +125,17 @@ fn say(call: &Call<'_>, text: &str) {
 
 /// Writes one line where scripts' output goes.
 pub(crate) fn write_out(output: Output, text: &str) {
-    let _ = if output.json {
-        writeln!(anstream::stderr().lock(), "{text}")
-    } else {
-        writeln!(std::io::stdout().lock(), "{text}")
-    };
+    if output.json {
+        return tell(text);
+    }
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}")
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        super::with_branch(|branch| {
+            let lost = branch.run.resources().get_or(OutputLost::default);
+            let _ = lost.0.set(error.to_string());
+        });
+    }
 }
 
 /// Writes one line where remarks go.
@@ -209,7 +215,8 @@ fn confirm(call: &Call<'_>) -> Result<Dynamic, Failure> {
     }
     let expect = call.args().opt_str("expect");
     let how = expect.map_or_else(|| "[y/N]".to_owned(), |word| format!("(type `{word}`)"));
-    let _ = write!(std::io::stderr(), "{} {how} ", call.args().str("question"));
+    let question = call.run().redactor().text(call.args().str("question"));
+    let _ = write!(std::io::stderr(), "{question} {how} ");
     // Reading a terminal cannot be interrupted, so a thread of its own does it and is left behind.
     let (send, answer) = mpsc::channel();
     let _ = std::thread::Builder::new().spawn(move || {

@@ -3,7 +3,8 @@
 use super::exit::Exit;
 use super::place::Place;
 use super::{run, terminal};
-use crate::script::host::{self, NotRun};
+use crate::gate::Redactor;
+use crate::script::load::{self, NotRun};
 
 pub(super) fn check(place: &Place, scripts: &[String]) -> anyhow::Result<Exit> {
     let library = place.library();
@@ -15,7 +16,7 @@ pub(super) fn check(place: &Place, scripts: &[String]) -> anyhow::Result<Exit> {
     let mut all = Vec::new();
     let mut failed = false;
     for name in &names {
-        let (program, found) = match host::load(&library, name) {
+        let (program, found) = match load::load(&library, name) {
             Ok((_, checked)) => (checked.program, checked.warnings),
             Err(NotRun::Invalid(program, found)) => {
                 failed = true;
@@ -24,7 +25,10 @@ pub(super) fn check(place: &Place, scripts: &[String]) -> anyhow::Result<Exit> {
             Err(other) => return run::not_started(other),
         };
         if !place.json() {
-            found.iter().for_each(|d| terminal::diagnostic(d, &program));
+            let redactor = Redactor::new();
+            found
+                .iter()
+                .for_each(|d| terminal::diagnostic(d, &program, &redactor));
         }
         all.extend(found);
     }

@@ -9,11 +9,12 @@ use crate::gate::Mode;
 use crate::run::{NoProgress, SystemClock};
 use crate::script::host::{self, Request};
 use crate::script::library::Source;
+use crate::script::load;
 
 pub(super) fn eval(place: &Place, expression: &str, live: bool) -> anyhow::Result<Exit> {
     let library = place.library();
     let source = Source::expression(expression);
-    let checked = match host::load_source(&library, source.clone()) {
+    let checked = match load::load_source(&library, source.clone()) {
         Ok(checked) => checked.unbounded(),
         Err(not_run) => return run::not_started(not_run),
     };
@@ -44,7 +45,7 @@ pub(super) fn eval(place: &Place, expression: &str, live: bool) -> anyhow::Resul
         Err(not_run) => return run::not_started(not_run),
     };
     let steps = ended.run.plan_so_far().steps;
-    let exit = run::report(&ended, output)?;
+    let exit = run::report(&ended, output, false)?;
     if !steps.is_empty() {
         terminal::note(&format!(
             "{} was planned and not done; `--live` does it",

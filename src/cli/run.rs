@@ -3,17 +3,18 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use clap::ValueEnum as _;
+use clap::{CommandFactory as _, ValueEnum as _};
 use rhai::Dynamic;
 
 use super::exit::{Exit, told};
 use super::place::Place;
 use super::{Form, Runtime, terminal};
 use crate::api::{self, Kind, Output, Record};
-use crate::gate::{Flight, Mode, Plan, Run};
+use crate::gate::{Flight, Mode, Plan, Redactor, Run, Step};
 use crate::run::{NoProgress, Stop, SystemClock};
-use crate::script::host::{self, Ended, NotRun, Outcome, Request};
+use crate::script::host::{self, Ended, Outcome, Request};
 use crate::script::library::{Layer, Source};
+use crate::script::load::{self, NotRun};
 use crate::script::program::Program;
 
 pub(super) fn run(place: &Place, words: Vec<String>) -> anyhow::Result<Exit> {
@@ -40,13 +41,13 @@ pub(super) fn run_as(
     mode: Mode,
 ) -> anyhow::Result<Exit> {
     let library = place.library();
-    let (source, checked) = match host::load(&library, script) {
+    let (source, checked) = match load::load(&library, script) {
         Ok(loaded) => loaded,
         Err(not_run) => return not_started(not_run),
     };
     announce(&source);
     for warning in &checked.warnings {
-        terminal::diagnostic(warning, &checked.program);
+        terminal::diagnostic(warning, &checked.program, &Redactor::new());
     }
     let json = flags.output.or(place.settings.output) == Some(Form::Json);
     let output = terminal::output(json);
@@ -72,10 +73,16 @@ pub(super) fn run_as(
         Ok(ended) => ended,
         Err(not_run) => return not_started(not_run),
     };
-    let exit = report(&ended, output)?;
+    let mut exit = report(&ended, output, true)?;
+    if let Mode::Apply(allowance) = ended.run.mode()
+        && not_reached(&allowance.left())
+        && exit == Exit::Ok
+    {
+        exit = Exit::Verdict(1);
+    }
     if ended.run.mode().is_plan() {
         let plan = ended.run.plan_so_far();
-        show_plan(&plan, output)?;
+        show_plan(&plan, ended.run.redactor(), output)?;
         if let Some(file) = plan_out {
             save(&plan, &file)?;
         }
@@ -175,11 +182,23 @@ pub(super) fn not_started(not_run: NotRun) -> anyhow::Result<Exit> {
                 FindError::Unreadable { .. } => Exit::Io,
                 _ => Exit::Usage,
             };
-            Err(told(exit, error.to_string(), error.hint()))
+            // Any word that is no command is taken for a workflow; perhaps it was to be a command.
+            let hint = match &error {
+                FindError::NoSuchScript {
+                    name,
+                    suggestion: None,
+                } => super::Cli::command()
+                    .get_subcommands()
+                    .map(|command| command.get_name().to_owned())
+                    .find(|command| api::closest(name, [command.as_str()].into_iter()).is_some())
+                    .map(|command| format!("did you mean `tradeops {command}`?")),
+                _ => None,
+            };
+            Err(told(exit, error.to_string(), hint.or_else(|| error.hint())))
         }
         NotRun::Invalid(program, found) => {
             for diagnostic in &found {
-                terminal::diagnostic(diagnostic, &program);
+                terminal::diagnostic(diagnostic, &program, &Redactor::new());
             }
             let errors = found
                 .iter()
@@ -194,7 +213,7 @@ pub(super) fn not_started(not_run: NotRun) -> anyhow::Result<Exit> {
             Ok(Exit::Invalid)
         }
         NotRun::Help(page) => {
-            let _ = write!(std::io::stdout(), "{page}");
+            print(page.trim_end())?;
             Ok(Exit::Ok)
         }
         NotRun::Usage(why, hint) => Err(told(Exit::Usage, why, hint)),
@@ -202,16 +221,32 @@ pub(super) fn not_started(not_run: NotRun) -> anyhow::Result<Exit> {
     }
 }
 
-/// Says how the run ended and gives its exit code.
-pub(super) fn report(ended: &Ended, output: Output) -> anyhow::Result<Exit> {
+/// Says how the run ended and gives its exit code. `plan_follows`: the caller shows the plan after it.
+pub(super) fn report(ended: &Ended, output: Output, plan_follows: bool) -> anyhow::Result<Exit> {
+    let exit = report_outcome(ended, output, plan_follows)?;
+    if let Some(why) = &ended.lost {
+        let error = told(Exit::Io, format!("cannot write the output: {why}"), None);
+        if exit == Exit::Ok {
+            return Err(error);
+        }
+        terminal::error(&error);
+    }
+    Ok(exit)
+}
+
+fn report_outcome(ended: &Ended, output: Output, plan_follows: bool) -> anyhow::Result<Exit> {
     for left in &ended.left {
         terminal::note(&format!("clean-up: {}", ended.run.redactor().text(left)));
     }
     match &ended.outcome {
         Outcome::Value(value) => {
-            show_result(value, &ended.run, output)?;
+            // Standard output is one JSON value: where a plan follows, it is the plan.
+            if !(plan_follows && output.json && ended.run.mode().is_plan()) {
+                show_result(value, &ended.run, output)?;
+            }
             Ok(exit_of(value))
         }
+        Outcome::Exited(code) => Ok(verdict(*code)),
         Outcome::Stopped(stop) => {
             stopped(*stop, ended);
             Ok(match stop {
@@ -223,9 +258,7 @@ pub(super) fn report(ended: &Ended, output: Output) -> anyhow::Result<Exit> {
         }
         Outcome::Doomed => Ok(doomed(&ended.run, &ended.program)),
         Outcome::Fault(diagnostic, kind) => {
-            let mut diagnostic = diagnostic.clone();
-            diagnostic.message = ended.run.redactor().text(&diagnostic.message).into_owned();
-            terminal::diagnostic(&diagnostic, &ended.program);
+            terminal::diagnostic(diagnostic, &ended.program, ended.run.redactor());
             Ok(match kind {
                 Some(Kind::Unreachable) => Exit::Unreachable,
                 Some(Kind::Held) => Exit::Held,
@@ -245,18 +278,21 @@ fn exit_of(value: &Dynamic) -> Exit {
                 .read_lock::<rhai::Map>()
                 .and_then(|map| map.get("exit_code").and_then(|c| c.as_int().ok()))
         });
-    match code.and_then(|code| u8::try_from(code).ok()) {
-        None | Some(0) => Exit::Ok,
-        Some(code) => Exit::Verdict(code),
+    code.map_or(Exit::Ok, verdict)
+}
+
+/// A code that no process can end with is no success: it is unknown what was meant.
+fn verdict(code: i64) -> Exit {
+    match u8::try_from(code) {
+        Ok(0) => Exit::Ok,
+        Ok(code) => Exit::Verdict(code),
+        Err(_) => Exit::Verdict(3),
     }
 }
 
 /// The script's last value, on standard output.
 pub(super) fn show_result(value: &Dynamic, run: &Run, output: Output) -> anyhow::Result<()> {
     let text = if output.json {
-        if run.mode().is_plan() {
-            return Ok(());
-        }
         serde_json::to_string_pretty(&run.redactor().json(&api::to_json(value)))?
     } else if value.is_unit() {
         return Ok(());
@@ -331,13 +367,12 @@ fn doomed(run: &Run, program: &Program) -> Exit {
         DoomKind::Denied => (Exit::Denied, "denied"),
         DoomKind::Incomplete => (Exit::Verdict(3), "plan-incomplete"),
         DoomKind::Unrecorded => (Exit::Io, "unrecorded"),
-        DoomKind::Stopped(_) => (Exit::Uncaught, "stopped"),
+        DoomKind::Stopped(_) | DoomKind::Exited(_) => (Exit::Uncaught, "stopped"),
     };
     let message = match doom.kind {
         DoomKind::Incomplete => format!("the plan is incomplete from here: {}", doom.message),
         _ => doom.message.clone(),
     };
-    let message = run.redactor().text(&message).into_owned();
     let (file, place) = doom.site.as_ref().map_or_else(
         || (program.main.clone(), Place::default()),
         |site| {
@@ -351,20 +386,56 @@ fn doomed(run: &Run, program: &Program) -> Exit {
         },
     );
     let diagnostic = Diagnostic::error(rule, &file, place, message).maybe_hint(doom.hint.clone());
-    terminal::diagnostic(&diagnostic, program);
+    terminal::diagnostic(&diagnostic, program, run.redactor());
     exit
 }
 
-fn show_plan(plan: &Plan, output: Output) -> anyhow::Result<()> {
-    if output.json {
-        return print(&serde_json::to_string_pretty(plan)?);
+/// Tells which steps of an applied plan the script did not come to; whether there are any.
+fn not_reached(left: &[Step]) -> bool {
+    if left.is_empty() {
+        return false;
     }
-    let mut text = match plan.steps.len() {
+    let list: Vec<_> = left
+        .iter()
+        .map(|step| format!("\n  {} `{}` at {}", step.op, step.target, step.site))
+        .collect();
+    let (n, were) = (left.len(), if left.len() == 1 { " was" } else { "s were" });
+    terminal::note(&format!(
+        "{n} planned change{were} not reached:{}",
+        list.concat()
+    ));
+    true
+}
+
+fn show_plan(plan: &Plan, redactor: &Redactor, output: Output) -> anyhow::Result<()> {
+    if output.json {
+        // The file of `--plan-out` keeps the arguments, for it must run again; what is shown does not.
+        let arguments = plan.arguments.iter();
+        let plan = Plan {
+            arguments: arguments.map(|a| redactor.text(a).into_owned()).collect(),
+            incomplete: plan
+                .incomplete
+                .as_ref()
+                .map(|why| redactor.text(why).into_owned()),
+            ..plan.clone()
+        };
+        return print(&serde_json::to_string_pretty(&plan)?);
+    }
+    let mut text = steps_text(&plan.steps);
+    if let Some(why) = &plan.incomplete {
+        text.push_str(&format!("\nplan: incomplete, {}", redactor.text(why)));
+    }
+    print(&text)
+}
+
+/// Planned changes as people read them.
+pub(super) fn steps_text(steps: &[Step]) -> String {
+    let mut text = match steps.len() {
         0 => "plan: nothing would be changed".to_owned(),
         1 => "plan: 1 change, nothing was done".to_owned(),
         n => format!("plan: {n} changes, nothing was done"),
     };
-    for (n, step) in plan.steps.iter().enumerate() {
+    for (n, step) in steps.iter().enumerate() {
         text.push_str(&format!(
             "\n  {}. {} `{}` ({}) at {}",
             n + 1,
@@ -377,10 +448,7 @@ fn show_plan(plan: &Plan, output: Output) -> anyhow::Result<()> {
             text.push_str(&format!("\n     {}", step.blast.summary));
         }
     }
-    if let Some(why) = &plan.incomplete {
-        text.push_str(&format!("\nplan: incomplete, {why}"));
-    }
-    print(&text)
+    text
 }
 
 fn save(plan: &Plan, file: &std::path::Path) -> anyhow::Result<()> {

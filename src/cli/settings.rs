@@ -46,6 +46,11 @@ impl Settings {
             .ancestors()
             .map(|above| above.join("tradeops.toml"))
             .find(|file| file.is_file());
+        // Whoever can write it can take away the bounds that a profile sets.
+        if let Some(file) = &project {
+            crate::script::library::trusted(file)
+                .map_err(|error| told(Exit::Denied, error.to_string(), error.hint()))?;
+        }
         let files = [
             Some(Path::new("/etc/tradeops/tradeops.toml").to_owned()),
             user.map(|u| u.join("tradeops.toml")),

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use super::exit::Told;
 use crate::api::Output;
+use crate::gate::Redactor;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::program::Program;
 
@@ -25,11 +26,11 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "note: {text}");
 }
 
-/// A finding, with the line of the file it is about.
-pub(super) fn diagnostic(found: &Diagnostic, program: &Program) {
+/// A finding, with the line of the file it is about. The line is the script's own, and may hold a secret.
+pub(super) fn diagnostic(found: &Diagnostic, program: &Program, redactor: &Redactor) {
     let unit = program.unit(&found.file);
     let text = found.render(unit.as_ref().map(|u| u.source.text.as_str()), true);
-    let _ = writeln!(anstream::stderr().lock(), "{text}\n");
+    let _ = writeln!(anstream::stderr().lock(), "{}\n", redactor.text(&text));
 }
 
 /// How output is shown: decided once, from the flags and what is at the other end.

@@ -59,7 +59,6 @@ impl Audit {
         at: DateTime<Utc>,
         origin: &Origin,
         op: &Op,
-        args: &Value,
     ) -> Result<(), AuditError> {
         self.write(&json!({
             "id": id,
@@ -74,7 +73,7 @@ impl Audit {
             "op": op.name(),
             "access": op.access,
             "target": op.target,
-            "args": args,
+            "args": op.args,
             "site": op.site.to_string(),
         }))
     }

@@ -12,6 +12,8 @@ use crate::run::Stop;
 pub enum DoomKind {
     /// A capability is missing, or the act is outside the applied plan.
     Denied,
+    /// The script called `exit` with this code.
+    Exited(i64),
     /// A deadline, Ctrl-C or a termination signal.
     Stopped(Stop),
     /// Plan mode met a read whose answer depends on something planned.

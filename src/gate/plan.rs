@@ -28,12 +28,12 @@ pub struct Step {
     pub op: String,
     /// What it does to the world.
     pub access: Access,
-    /// `docker/trading-redis`.
+    /// `docker/trading-redis`, redacted.
     pub target: String,
     /// The arguments, redacted.
     pub args: Value,
-    /// A digest of the arguments as they were, salted with the plan's own salt.
-    pub args_digest: String,
+    /// A digest of target and arguments as they were, salted with the plan's own salt.
+    pub digest: String,
     /// Where the script calls it.
     pub site: Site,
     /// What it would hit.
@@ -63,7 +63,7 @@ pub struct Plan {
     pub salt: String,
     /// The changes, in order.
     pub steps: Vec<Step>,
-    /// Digest over the steps and what each would hit.
+    /// Digest over all of it: a plan that was edited or cut off is none.
     pub fingerprint: String,
 }
 
@@ -100,21 +100,16 @@ pub enum PlanError {
 pub(super) const SCHEMA: u32 = 1;
 
 impl Plan {
-    /// The digest that ties the steps together.
-    pub fn fingerprint_of(steps: &[Step]) -> String {
-        let mut hash = Sha256::new();
-        for step in steps {
-            for part in [
-                &step.op,
-                &step.target,
-                &step.args_digest,
-                &step.blast.identity,
-            ] {
-                hash.update(part.as_bytes());
-                hash.update([0]);
-            }
+    /// The digest that ties it together. The facts of what a step would hit are only shown, and floats
+    /// among them need not survive a file unchanged, so they are left out.
+    pub(super) fn seal(&self) -> String {
+        let mut plain = self.clone();
+        plain.fingerprint.clear();
+        for step in &mut plain.steps {
+            step.blast.facts.clear();
         }
-        hex(&hash.finalize())
+        let text = serde_json::to_vec(&plain).unwrap_or_default();
+        hex(&Sha256::digest(text))
     }
 
     /// Reads a plan and checks that it is one, is whole and was not changed.
@@ -130,7 +125,7 @@ impl Plan {
         if plan.schema != SCHEMA {
             return Err(PlanError::Schema { found: plan.schema });
         }
-        if Self::fingerprint_of(&plan.steps) != plan.fingerprint {
+        if plan.seal() != plan.fingerprint {
             return Err(PlanError::Tampered);
         }
         if !plan.complete {
@@ -157,12 +152,13 @@ impl Plan {
     }
 }
 
-/// A digest of arguments that says whether they are the same and not what they are.
-pub(super) fn args_digest(salt: &str, args: &Value) -> String {
+/// A digest of target and arguments that says whether they are the same and not what they are.
+pub(super) fn digest(salt: &str, op: &Op) -> String {
     let mut hash = Sha256::new();
-    hash.update(salt.as_bytes());
-    hash.update([0]);
-    hash.update(args.to_string().as_bytes());
+    for part in [salt, &op.target, &op.args.to_string()] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
     hex(&hash.finalize())[..16].to_owned()
 }
 
@@ -186,11 +182,11 @@ impl Allowance {
     /// Takes the step that allows `op`; `Err` says why there is none.
     pub(super) fn take(&self, op: &Op, blast: &Blast) -> Result<(), String> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let digest = args_digest(&self.salt, &op.args);
+        let digest = digest(&self.salt, op);
         let name = op.name();
         let Some(at) = open
             .iter()
-            .position(|s| s.op == name && s.target == op.target && s.args_digest == digest)
+            .position(|step| step.op == name && step.digest == digest)
         else {
             return Err(format!(
                 "`{name}` on `{}` with these arguments is not in the plan",

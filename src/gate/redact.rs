@@ -85,6 +85,13 @@ static SHAPES: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
     .collect()
 });
 
+/// `"name": "value"` and `name='value'`, with whatever stands between the quotes.
+static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
+    compiled(
+        r#"(?P<name>[A-Za-z][A-Za-z0-9_.\-]*)(?P<sep>\\?["']?\s*(?:=|:)\s*)(?:\\"(?P<escaped>[^"\\\n]+)\\"|"(?P<double>(?:[^"\\\n]|\\.)+)"|'(?P<single>(?:[^'\\\n]|\\.)+)')"#,
+    )
+});
+
 /// `NAME=value`, `name: value`, `"name": "value"`, also with escaped quotes as in JSON within a log line.
 static PAIRS: LazyLock<Regex> = LazyLock::new(|| {
     compiled(
@@ -175,6 +182,22 @@ impl Redactor {
                 out = Cow::Owned(new);
             }
         }
+        if let Cow::Owned(new) = QUOTED.replace_all(&out, |c: &Captures<'_>| {
+            let quoted = [("escaped", "\\\""), ("double", "\""), ("single", "'")];
+            let found = quoted
+                .into_iter()
+                .find_map(|(kind, quote)| c.name(kind).map(|value| (quote, value.as_str())));
+            let Some((quote, value)) = found else {
+                return c[0].to_owned();
+            };
+            if value.starts_with('‹') || !Self::is_secret_name(&c["name"]) {
+                return c[0].to_owned();
+            }
+            let (name, sep) = (&c["name"], &c["sep"]);
+            format!("{name}{sep}{quote}{}{quote}", self.mark("value", value))
+        }) {
+            out = Cow::Owned(new);
+        }
         if let Cow::Owned(new) = PAIRS.replace_all(&out, |c: &Captures<'_>| {
             let (name, sep, value) = (&c["name"], &c["sep"], &c["value"]);
             let whole = c[0].to_owned();
@@ -201,6 +224,7 @@ impl Redactor {
                             Value::String(secret)
                                 if !secret.is_empty() && Self::is_secret_name(name) =>
                             {
+                                self.learn(secret);
                                 Value::String(self.mark("value", secret))
                             }
                             other => self.json(other),
@@ -303,6 +327,9 @@ mod tests {
             "it said hunter2hunter2 twice",
             "jwt-secret: S3cretPw99",
             "apiKey='S3cretPw'",
+            "{\"password\": \"correct S3cretPw\"}",
+            "password: 'it is, S3cretPw'",
+            "{\"line\":\"{\\\"password\\\": \\\"it is S3cretPw\\\"}\"}",
         ] {
             let out = redactor.text(text);
             for leak in ["S3cret", "S3CRET", "abcdef0123456789", "hunter2", "eyJzdWI"] {

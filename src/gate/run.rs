@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::op::overlap;
-use super::plan::{SCHEMA, args_digest};
+use super::plan::{SCHEMA, digest};
 use super::{
     Audit, Blast, Doom, DoomKind, Grants, Mode, Op, Outcome, Plan, Redactor, Resources, Site, Step,
 };
@@ -52,14 +52,14 @@ pub struct Run {
     cx: Cx,
     began: Instant,
     audit: Arc<Audit>,
-    redactor: Redactor,
-    resources: Resources,
+    redactor: Arc<Redactor>,
+    resources: Arc<Resources>,
     doom: OnceLock<Doom>,
     used: Mutex<BTreeSet<String>>,
     planned: Mutex<Planned>,
     flights: Mutex<Vec<Arc<Flight>>>,
     ops: AtomicU64,
-    sequence: AtomicU64,
+    sequence: Arc<AtomicU64>,
     cleaning: AtomicBool,
 }
 
@@ -103,15 +103,36 @@ impl Run {
             cx: parts.cx,
             began: Instant::now(),
             audit: Arc::new(Audit::at(parts.audit)),
-            redactor: Redactor::new(),
-            resources: Resources::default(),
+            redactor: Arc::default(),
+            resources: Arc::default(),
             doom: OnceLock::new(),
             used: Mutex::default(),
             planned: Mutex::default(),
             flights: Mutex::default(),
             ops: AtomicU64::new(0),
-            sequence: AtomicU64::new(0),
+            sequence: Arc::default(),
             cleaning: AtomicBool::new(false),
+        }
+    }
+
+    /// The next run of one session: it shares what is held, what is known to be secret and the audit, and
+    /// has a cancellation, a mode, a plan and a doom of its own.
+    #[must_use]
+    pub fn next(&self, script_hash: String, mode: Mode, cx: Cx) -> Self {
+        Self {
+            audit: self.audit.clone(),
+            redactor: self.redactor.clone(),
+            resources: self.resources.clone(),
+            sequence: self.sequence.clone(),
+            ..Self::new(RunParts {
+                origin: Origin {
+                    script_hash,
+                    ..self.origin.clone()
+                },
+                mode,
+                audit: PathBuf::new(),
+                cx,
+            })
         }
     }
 
@@ -258,8 +279,13 @@ impl Run {
         outcome: impl FnOnce(&Result<T, E>) -> Outcome,
     ) -> Result<Pass<T>, E> {
         let id = self.next_id();
-        let args = self.redactor.json(&op.args);
-        if let Err(error) = self.audit.intent(&id, cx.now(), &self.origin, op, &args) {
+        // What is written down is redacted; the op itself goes on as it is.
+        let told = Op {
+            target: self.redactor.text(&op.target).into_owned(),
+            args: self.redactor.json(&op.args),
+            ..op.clone()
+        };
+        if let Err(error) = self.audit.intent(&id, cx.now(), &self.origin, &told) {
             self.set_doom(
                 Doom::of(DoomKind::Unrecorded, op, error.to_string())
                     .hint("nothing was changed: a change that cannot be written down is refused"),
@@ -271,6 +297,7 @@ impl Run {
             id: id.clone(),
             audit: self.audit.clone(),
             clock: cx.clone(),
+            redactor: self.redactor.clone(),
         })));
         let ended = outcome(&answer);
         let ended = match ended {
@@ -331,11 +358,14 @@ impl Run {
         planned.steps.push(Step {
             op: op.name(),
             access: op.access,
-            target: op.target.clone(),
+            target: self.redactor.text(&op.target).into_owned(),
             args: self.redactor.json(&op.args),
-            args_digest: args_digest(self.redactor.salt(), &op.args),
+            digest: digest(self.redactor.salt(), op),
             site: op.site.clone(),
-            blast,
+            blast: Blast {
+                summary: self.redactor.text(&blast.summary).into_owned(),
+                ..blast
+            },
         });
     }
 
@@ -348,23 +378,26 @@ impl Run {
     }
 
     /// Ends a plan at something else that cannot be foreseen.
-    pub fn end_plan(&self, why: String) {
+    pub fn end_plan(&self, why: String, site: Option<Site>) {
         lock(&self.planned)
             .incomplete
-            .get_or_insert_with(|| why.clone());
+            .get_or_insert_with(|| match &site {
+                Some(site) => format!("{site}: {why}"),
+                None => why.clone(),
+            });
         self.set_doom(Doom {
             kind: DoomKind::Incomplete,
             message: why,
             hint: None,
             op: None,
-            site: None,
+            site,
         });
     }
 
     /// The plan so far.
     pub fn plan_so_far(&self) -> Plan {
         let planned = lock(&self.planned);
-        Plan {
+        let mut plan = Plan {
             schema: SCHEMA,
             workflow: self.origin.workflow.clone(),
             script: self.origin.script.clone(),
@@ -374,9 +407,11 @@ impl Run {
             complete: planned.incomplete.is_none(),
             incomplete: planned.incomplete.clone(),
             salt: self.redactor.salt().to_owned(),
-            fingerprint: Plan::fingerprint_of(&planned.steps),
+            fingerprint: String::new(),
             steps: planned.steps.clone(),
-        }
+        };
+        plan.fingerprint = plan.seal();
+        plan
     }
 
     /// Marks `op` as being carried out until the returned guard is dropped.
@@ -397,10 +432,17 @@ struct AuditedEffects {
     id: String,
     audit: Arc<Audit>,
     clock: Cx,
+    redactor: Arc<Redactor>,
 }
 
 impl EffectSink for AuditedEffects {
     fn effect(&self, effect: Effect) {
+        let told = |text: &str| self.redactor.text(text).into_owned();
+        let effect = Effect {
+            target: told(&effect.target),
+            outcome: told(&effect.outcome),
+            verb: effect.verb,
+        };
         // The op's own outcome line is what the run insists on; a full disk shows there.
         let _ = self.audit.effect(&self.id, self.clock.now(), &effect);
     }

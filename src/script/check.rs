@@ -5,6 +5,7 @@
 //! Warnings: unknown methods, dynamic imports, in-place methods used as values.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::header::Header;
@@ -55,6 +56,9 @@ impl Checker<'_> {
                 sites.add(file, call.place.line, call.place.column, callee);
             }
             self.call(unit, call);
+            if call.closure {
+                self.clashes(unit, call);
+            }
         }
         self.imports(file, &unit.facts);
         for (name, place) in &unit.facts.closures {
@@ -137,6 +141,56 @@ impl Checker<'_> {
                 .maybe_hint(hint),
             );
         }
+    }
+
+    /// A closure that a module calls sees the module's functions before those of its own file, and so does
+    /// everything that it calls: a name that both define means the module's.
+    fn clashes(&mut self, unit: &Unit, call: &CallFact) {
+        let Some((_, id)) = unit
+            .imports
+            .iter()
+            .find(|(alias, _)| *alias == call.namespace)
+        else {
+            return;
+        };
+        for module in self.reachable(id) {
+            let theirs = |name: &str, arity| {
+                let mut functions = module.facts.functions.iter();
+                functions.any(|f| f.name == name && f.arity == arity)
+            };
+            let clash = unit.facts.functions.iter().find(|own| {
+                let mut calls = unit.facts.calls.iter();
+                theirs(&own.name, own.arity)
+                    && calls.any(|c| {
+                        c.namespace.is_empty() && c.name == own.name && c.arity == own.arity
+                    })
+            });
+            let Some(own) = clash else { continue };
+            let message = format!(
+                "this gives a closure to `{}`, which has a function `{}` too: there the closure would call that one",
+                module.source.id, own.name
+            );
+            let diagnostic =
+                Diagnostic::error("function-clash", &unit.source.id, call.place, message)
+                    .hint(format!("give this file's `{}` another name", own.name));
+            self.found.push(diagnostic);
+        }
+    }
+
+    /// A module and all that it imports.
+    fn reachable(&self, id: &str) -> Vec<Arc<Unit>> {
+        let mut found: Vec<Arc<Unit>> = Vec::new();
+        let mut open = vec![id.to_owned()];
+        while let Some(id) = open.pop() {
+            if found.iter().any(|unit| unit.source.id == id) {
+                continue;
+            }
+            if let Some(unit) = self.program.unit(&id) {
+                open.extend(unit.imports.iter().map(|(_, id)| id.clone()));
+                found.push(unit);
+            }
+        }
+        found
     }
 
     fn bare(&mut self, unit: &Unit, call: &CallFact) {

@@ -9,12 +9,13 @@ use rhai::packages::{
 };
 use rhai::{
     Dynamic, Engine, EvalAltResult, ImmutableString, Map, Module, ModuleResolver,
-    OptimizationLevel, Position, Scope, Shared,
+    NativeCallContext, OptimizationLevel, Position, Scope, Shared,
 };
 
 use super::program::{Program, Unit, parse};
 use super::syntax::Facts;
 use crate::api::{self, Handle, Record, Time, closest, show, with_branch};
+use crate::gate::{Doom, DoomKind, Site};
 
 /// An engine with every primitive. `program` serves its imports; without one it has none.
 pub fn engine(program: Option<Arc<Program>>) -> Engine {
@@ -90,12 +91,57 @@ fn values(engine: &mut Engine) {
         .register_indexer_get(record_field)
         .register_fn("to_string", |record: &mut Record| record.to_string())
         .register_fn("to_debug", |record: &mut Record| record.to_string())
-        .register_fn("to_map", |record: &mut Record| record.to_map())
-        .register_fn("==", |a: Record, b: Record| a.to_string() == b.to_string())
-        .register_fn("!=", |a: Record, b: Record| a.to_string() != b.to_string())
+        .register_fn(
+            "to_map",
+            |native: NativeCallContext<'_>, record: &mut Record| {
+                known(&native, record, "the fields")?;
+                Ok::<_, Box<EvalAltResult>>(record.to_map())
+            },
+        )
+        .register_fn(
+            "==",
+            |native: NativeCallContext<'_>, a: Record, b: Record| same(&native, &a, &b),
+        )
+        .register_fn(
+            "!=",
+            |native: NativeCallContext<'_>, a: Record, b: Record| {
+                same(&native, &a, &b).map(|same| !same)
+            },
+        )
         .register_fn("contains", |record: &mut Record, name: &str| {
-            record.get(name).is_some()
+            record.shape().fields.iter().any(|field| field.name == name)
         });
+    // The core package brings a sleep that nothing can interrupt. The check knows no `sleep`; this is for
+    // the ways around it: `Fn("sleep")`, `1.sleep()`.
+    engine
+        .register_fn("sleep", |_: i64| no_sleep())
+        .register_fn("sleep", |_: f64| no_sleep());
+    // As in a shell: the number is the process's exit code, wherever in the script it is called. In a
+    // workflow that another one runs it is that workflow's value, as Rhai has it.
+    engine.register_fn(
+        "exit",
+        |native: NativeCallContext<'_>, code: i64| -> Result<(), Box<EvalAltResult>> {
+            let at = native.call_position();
+            let ended = with_branch(|branch| {
+                let outermost = branch.frame.caller.is_none();
+                if outermost {
+                    branch.run.set_doom(Doom {
+                        kind: DoomKind::Exited(code),
+                        message: format!("the script called `exit({code})`"),
+                        hint: None,
+                        op: None,
+                        site: None,
+                    });
+                }
+                outermost
+            });
+            Err(if ended == Some(true) {
+                EvalAltResult::ErrorTerminated(Dynamic::UNIT, at).into()
+            } else {
+                EvalAltResult::Exit(code.into(), at).into()
+            })
+        },
+    );
     engine
         .register_type_with_name::<Time>("Time")
         .register_fn("to_string", |time: &mut Time| time.to_string())
@@ -122,13 +168,31 @@ fn values(engine: &mut Engine) {
         .register_fn("to_debug", |handle: &mut Handle| handle.to_string());
 }
 
-fn record_field(record: &mut Record, name: ImmutableString) -> Result<Dynamic, Box<EvalAltResult>> {
+fn no_sleep() -> Result<(), Box<EvalAltResult>> {
+    let failure =
+        api::Failure::invalid("there is no `sleep`").hint("did you mean `time::sleep(\"1s\")`?");
+    Err(EvalAltResult::ErrorRuntime(failure.to_map("", "").into(), Position::NONE).into())
+}
+
+fn same(
+    native: &NativeCallContext<'_>,
+    a: &Record,
+    b: &Record,
+) -> Result<bool, Box<EvalAltResult>> {
+    known(native, a, "the fields")?;
+    known(native, b, "the fields")?;
+    Ok(a.to_string() == b.to_string())
+}
+
+fn record_field(
+    native: NativeCallContext<'_>,
+    record: &mut Record,
+    name: ImmutableString,
+) -> Result<Dynamic, Box<EvalAltResult>> {
     if name == "planned" {
         return Ok(record.planned.into());
     }
-    if record.planned {
-        return Err(planned_field(record, &name));
-    }
+    known(&native, record, &format!("`{name}`"))?;
     if let Some(value) = record.get(&name) {
         return Ok(value.clone());
     }
@@ -144,13 +208,26 @@ fn record_field(record: &mut Record, name: ImmutableString) -> Result<Dynamic, B
 }
 
 /// A planned change has no outcome yet: what the script would do with it cannot be foreseen.
-fn planned_field(record: &Record, name: &str) -> Box<EvalAltResult> {
+fn known(
+    native: &NativeCallContext<'_>,
+    record: &Record,
+    what: &str,
+) -> Result<(), Box<EvalAltResult>> {
+    if !record.planned {
+        return Ok(());
+    }
     let why = format!(
-        "the script reads `{name}` of a planned `{}`, which is not known before it happens",
+        "the script reads {what} of a planned `{}`, which is not known before it happens",
         record.shape().name
     );
-    with_branch(|branch| branch.run.end_plan(why));
-    EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE).into()
+    let at = native.call_position();
+    let site = native.call_source().map(|file| Site {
+        file: file.to_owned(),
+        line: at.line().unwrap_or(0),
+        column: at.position().unwrap_or(0),
+    });
+    with_branch(|branch| branch.run.end_plan(why, site));
+    Err(EvalAltResult::ErrorTerminated(Dynamic::UNIT, at).into())
 }
 
 /// Serves imports from a program.

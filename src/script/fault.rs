@@ -123,12 +123,10 @@ fn describe(
                 .unwrap_or_default();
             let known =
                 super::standard::arities(name).is_some() || defined.iter().any(|d| d == name);
-            if known {
-                (
-                    format!("`{name}` does not take these types: `{signature}`"),
-                    None,
-                    None,
-                )
+            let types = types(signature);
+            let operator = !name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+            if known || operator {
+                (format!("`{name}` does not take {types}"), None, None)
             } else {
                 let hint = closest(
                     name,
@@ -138,7 +136,12 @@ fn describe(
                         .chain(super::standard::names()),
                 )
                 .map(|n| format!("did you mean `{n}`?"));
-                (format!("there is no function `{signature}`"), hint, None)
+                let with = if types == "nothing" {
+                    String::new()
+                } else {
+                    format!(" that takes {types}")
+                };
+                (format!("there is no function `{name}`{with}"), hint, None)
             }
         }
         EvalAltResult::ErrorPropertyNotFound(name, _) => (
@@ -160,6 +163,33 @@ fn describe(
             }
             (text, None, None)
         }
+    }
+}
+
+/// `a string and an int`, from `name (&str | ImmutableString | String, i64)`.
+fn types(signature: &str) -> String {
+    let list = signature
+        .split_once(" (")
+        .map_or("", |(_, list)| list.trim_end_matches(')'));
+    let words: Vec<_> = list
+        .split(", ")
+        .filter(|ty| !ty.is_empty())
+        .map(|ty| match ty {
+            "i64" => "an int",
+            "f64" => "a float",
+            "bool" => "a bool",
+            "map" | "Map" => "a map",
+            "array" | "Array" => "an array",
+            "()" => "`()`",
+            "Fn" => "a closure",
+            text if text.contains("String") => "a string",
+            own => own.rsplit("::").next().unwrap_or(own),
+        })
+        .collect();
+    match words.as_slice() {
+        [] => "nothing".into(),
+        [one] => (*one).into(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

@@ -75,6 +75,12 @@ impl Source {
         )
     }
 
+    /// What was typed in a session that goes on in `folder`: its imports are found from there.
+    pub fn session(folder: &Path, text: String) -> Self {
+        let path = Some(folder.join("session"));
+        Self::new("session".into(), "repl", Layer::Given, path, text)
+    }
+
     /// The text as it is compiled: a `#!` line is blanked, so that places hold.
     pub fn code(&self) -> Cow<'_, str> {
         if !self.text.starts_with("#!") {
@@ -136,7 +142,7 @@ impl FindError {
                 Some("imports stay below the folder of the script that was started".into())
             }
             Self::Untrusted { path, .. } => Some(format!(
-                "a script can do what you can do: make it yours and writable for you alone (`chmod go-w {path}`)"
+                "whoever can write it can do what you can do: make it yours and writable for you alone (`chmod go-w {path}`)"
             )),
             Self::Unreadable { .. } => None,
         }
@@ -154,6 +160,11 @@ impl Library {
     /// The library as seen from `cwd`, with `user` as the user's configuration folder.
     pub fn new(cwd: PathBuf, user: Option<PathBuf>) -> Self {
         Self { cwd, user }
+    }
+
+    /// The folder from which it is seen.
+    pub fn folder(&self) -> &Path {
+        &self.cwd
     }
 
     /// The folders that may hold workflows, the first to win first.
@@ -330,6 +341,9 @@ impl Library {
     pub fn shown(&self, path: &Path) -> String {
         let cwd = self.cwd.canonicalize().unwrap_or_else(|_| self.cwd.clone());
         let shown = path.strip_prefix(&cwd).unwrap_or(path);
+        if shown.as_os_str().is_empty() {
+            return ".".into();
+        }
         shown.display().to_string()
     }
 }
@@ -345,10 +359,16 @@ fn read_text(path: &Path) -> Result<String, FindError> {
     })
 }
 
-/// Owned by this user or root, and writable by nobody else; its folder too, or the file could be swapped.
-fn trusted(path: &Path) -> Result<(), FindError> {
+/// Owned by this user or root, and writable by nobody else; its folder too, or the file could be swapped,
+/// and the folder that a link leads to.
+pub(crate) fn trusted(path: &Path) -> Result<(), FindError> {
     let me = rustix::process::geteuid().as_raw();
-    for (what, place) in [("the file", Some(path)), ("its folder", path.parent())] {
+    let real = path.canonicalize().ok();
+    for (what, place) in [
+        ("the file", Some(path)),
+        ("its folder", path.parent()),
+        ("its folder", real.as_deref().and_then(Path::parent)),
+    ] {
         let Some(place) = place else { continue };
         let meta = std::fs::metadata(place).map_err(|error| FindError::Unreadable {
             path: place.display().to_string(),

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rhai::{AST, Engine, Module, ParseError, Shared};
+use rhai::{AST, Engine, Module, ParseError, ParseErrorType, Shared};
 use sha2::{Digest as _, Sha256};
 
 use super::diagnostic::Diagnostic;
 use super::library::{FindError, Library, Source};
 use super::syntax::{Facts, Place};
+use crate::api::{NAMESPACES, closest};
 
 /// One parsed file.
 #[derive(Debug)]
@@ -42,6 +43,17 @@ impl Program {
     /// Parses `main` and everything that it imports by literal path. What cannot be parsed or found is
     /// in the diagnostics.
     pub fn load(engine: &Engine, library: Library, main: Source) -> (Self, Vec<Diagnostic>) {
+        let parsed = parse(engine, &main).map(|ast| (Facts::of(&ast), ast));
+        Self::of(engine, library, main, parsed)
+    }
+
+    /// The program of a script that is parsed already: loads what it imports.
+    pub(super) fn of(
+        engine: &Engine,
+        library: Library,
+        main: Source,
+        parsed: Result<(Facts, AST), ParseError>,
+    ) -> (Self, Vec<Diagnostic>) {
         let mut loader = Loader {
             engine,
             library: &library,
@@ -52,7 +64,7 @@ impl Program {
             diagnostics: Vec::new(),
         };
         let id = main.id.clone();
-        loader.load(main);
+        loader.take(main, parsed);
         let (units, order, diagnostics) = (loader.units, loader.order, loader.diagnostics);
         let program = Self {
             library,
@@ -111,17 +123,21 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn load(&mut self, source: Source) {
+        let parsed = parse(self.engine, &source).map(|ast| (Facts::of(&ast), ast));
+        self.take(source, parsed);
+    }
+
+    fn take(&mut self, source: Source, parsed: Result<(Facts, AST), ParseError>) {
         let id = source.id.clone();
-        let ast = match parse(self.engine, &source) {
-            Ok(ast) => ast,
+        let (facts, ast) = match parsed {
+            Ok(parsed) => parsed,
             Err(error) => {
-                self.diagnostics.push(syntax_error(&source.id, &error));
+                self.diagnostics.push(syntax_error(&source, &error));
                 // Kept without a tree, so that the message can show the line.
                 self.keep(source, None, Facts::default(), Vec::new());
                 return;
             }
         };
-        let facts = Facts::of(&ast);
         self.chain.push(id.clone());
         let mut imports = Vec::new();
         for import in &facts.imports {
@@ -183,23 +199,48 @@ pub(super) fn parse(engine: &Engine, source: &Source) -> Result<AST, ParseError>
     Ok(ast)
 }
 
-fn syntax_error(file: &str, error: &ParseError) -> Diagnostic {
+fn syntax_error(source: &Source, error: &ParseError) -> Diagnostic {
     let place = Place::from(error.position());
-    let text = error.err_type().to_string();
-    Diagnostic::error("syntax", file, place, lower_first(&text)).maybe_hint(syntax_hint(&text))
+    let (message, hint) = match error.err_type() {
+        ParseErrorType::VariableUndefined(name) => (
+            format!("there is no variable `{name}`"),
+            Some(variable_hint(&source.text, name)),
+        ),
+        ParseErrorType::ModuleUndefined(name) => {
+            let near = closest(name, NAMESPACES.iter().map(|n| n.name));
+            (
+                format!("there is no namespace or import `{name}`"),
+                Some(near.map_or_else(
+                    || "`tradeops doc` lists the namespaces".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                )),
+            )
+        }
+        ParseErrorType::Reserved(word) => (
+            format!("`{word}` is a reserved word"),
+            Some("Rhai reserves it; choose another name, or quote it as a map key".to_owned()),
+        ),
+        other => (lower_first(&other.to_string()), None),
+    };
+    Diagnostic::error("syntax", &source.id, place, message).maybe_hint(hint)
 }
 
-/// For the mistakes that people who know other languages make.
-fn syntax_hint(text: &str) -> Option<String> {
-    if text.contains("reserved") {
-        return Some(
-            "Rhai reserves this word; choose another name, or quote it as a map key".into(),
-        );
+/// A variable that is there and not seen, or one with nearly that name.
+fn variable_hint(text: &str, name: &str) -> String {
+    let words = || {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| !word.is_empty())
+    };
+    let defined = words()
+        .zip(words().skip(1))
+        .any(|(before, word)| matches!(before, "let" | "const") && word == name);
+    if defined {
+        return format!("functions see only their parameters and, as `global::{name}`, constants");
     }
-    if text.contains("Variable not found") || text.contains("Undefined variable") {
-        return Some("functions see only their parameters and constants of `global::`".into());
-    }
-    None
+    closest(name, words().filter(|word| *word != name)).map_or_else(
+        || "a variable is defined by `let` before it is used".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    )
 }
 
 fn unresolved(file: &str, place: Place, error: &FindError) -> Diagnostic {

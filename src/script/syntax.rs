@@ -36,6 +36,8 @@ pub struct CallFact {
     pub place: Place,
     /// `x.name(...)`: the receiver is not counted in `arity`.
     pub method: bool,
+    /// Whether a closure is written out among the arguments.
+    pub closure: bool,
 }
 
 /// An `import`.
@@ -222,6 +224,10 @@ impl Facts {
             arity: call.args.len(),
             place: at.into(),
             method,
+            closure: call
+                .args
+                .iter()
+                .any(|arg| closure_name(arg).is_some() || Closure::of(arg).is_some()),
         });
     }
 
@@ -343,6 +349,22 @@ fn used_as_value(path: &[ASTNode<'_>]) -> bool {
         Some(ASTNode::Expr(Expr::Stmt(_))) => false,
         Some(_) => true,
     }
+}
+
+/// The named imports that stand at the top of a file, not within a block: alias and path.
+pub fn top_imports(ast: &AST) -> Vec<(String, String)> {
+    ast.statements()
+        .iter()
+        .filter_map(|statement| match statement {
+            Stmt::Import(import, _) if !import.1.name.is_empty() => match &import.0 {
+                Expr::StringConstant(path, _) => {
+                    Some((import.1.name.to_string(), path.to_string()))
+                }
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
 }
 
 /// The literal argument of the first call of `namespace::name`, and where the call is. The literal is

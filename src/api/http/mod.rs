@@ -185,7 +185,7 @@ fn answered(call: &Call<'_>) -> Result<Record, Failure> {
         .ok_or_else(|| Failure::invalid("`response` wants a `Response` or a `Probe`"))?;
     if record.planned {
         call.run()
-            .end_plan("the script reads the response of a planned request, which is not known before it happens".into());
+            .end_plan("the script reads the response of a planned request, which is not known before it happens".into(), Some(call.site().clone()));
         return Err(Stop::Cancelled.into());
     }
     Ok(record)
