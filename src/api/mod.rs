@@ -6,6 +6,7 @@
 mod args;
 mod branch;
 mod call;
+mod codec;
 mod dispatch;
 mod dns;
 mod docker;

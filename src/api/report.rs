@@ -44,7 +44,12 @@ static CHECK: Shape = Shape {
         field(
             "needs",
             Ty::List(&Ty::Str),
-            "the ids of the checks that it rests on",
+            "the ids of the checks that it rests on: without them it is not made",
+        ),
+        field(
+            "explained_by",
+            Ty::List(&Ty::Str),
+            "the ids of the checks that, when they are at least as bad, are the cause of what it found",
         ),
     ],
 };
@@ -61,7 +66,7 @@ static CAUSE: Shape = Shape {
         field(
             "explains",
             Ty::Int,
-            "how many checks were skipped because of it",
+            "how many other checks were skipped, or not as they should be, because of it",
         ),
     ],
 };
@@ -105,37 +110,65 @@ static REPORT: Shape = Shape {
 pub(super) static NAMESPACE: Namespace = Namespace {
     name: "report",
     doc: "Checks, verdicts and root causes. Unhealthy is a bad check of critical severity; any other bad or degraded one, and a critical one that could not be made, is degraded; nothing known is unknown; skipped counts for nothing.",
-    primitives: &[Primitive {
-        name: "run",
-        params: &[
-            param(
-                "checks",
-                Ty::List(&Ty::Map),
-                "maps with `id`, `layer`, and if wanted `service`, `severity` (major), `needs` (ids), `timeout`; other keys are the closure's own",
-            ),
-            param(
-                "work",
-                Ty::Closure,
-                "called with one check, on a worker; gives `#{ status, value, threshold, evidence, remedy }`, of which all but `status` may be left out",
-            ),
-        ],
-        options: &[
-            option(
-                "deadline",
-                Ty::Opt(&Ty::Duration),
-                "()",
-                "checks that have not ended by then are `unknown`; the report still comes",
-            ),
-            option("limit", Ty::Int, "128", "how many at once"),
-        ],
-        access: Access::Local,
-        returns: Ty::Record(&REPORT),
-        doc: "Makes all checks at once and gives the report.\n\nA check begins when all that it `needs` have ended; if one of those is bad, unknown or skipped, it is `skipped` and says because of what. A check that throws is `unknown`, with the error as its evidence: whether an unreachable service is bad is for the script to say.",
-        example: "let r = report::run([#{ id: \"a\", layer: \"demo\" }], |check| #{ status: \"ok\", value: 1 });\nr.verdict",
-        call: run,
-        ..Primitive::PURE
-    }],
+    primitives: &[
+        UNKNOWN,
+        Primitive {
+            name: "run",
+            params: &[
+                param(
+                    "checks",
+                    Ty::List(&Ty::Map),
+                    "maps with `id`, `layer`, and if wanted `service`, `severity` (major), `needs` and `explained_by` (ids), `timeout`; other keys are the closure's own",
+                ),
+                param(
+                    "work",
+                    Ty::Closure,
+                    "called with one check, on a worker; gives `#{ status, value, threshold, evidence, remedy }`, of which all but `status` may be left out",
+                ),
+            ],
+            options: &[
+                option(
+                    "deadline",
+                    Ty::Opt(&Ty::Duration),
+                    "()",
+                    "checks that have not ended by then are `unknown`; the report still comes",
+                ),
+                option("limit", Ty::Int, "128", "how many at once"),
+            ],
+            access: Access::Local,
+            returns: Ty::Record(&REPORT),
+            doc: "Makes all checks at once and gives the report.\n\nA check begins when all that it `needs` have ended; if one of those is bad, unknown or skipped, it is `skipped` and says because of what. A check that is `explained_by` others is made all the same, but is no root cause of its own when one of them is at least as bad. A check that throws is `unknown`, with the error as its evidence: whether an unreachable service is bad is for the script to say.",
+            example: "let r = report::run([#{ id: \"a\", layer: \"demo\" }], |check| #{ status: \"ok\", value: 1 });\nr.verdict",
+            call: run,
+            ..Primitive::PURE
+        },
+    ],
     shapes: &[&REPORT, &CHECK, &CAUSE],
+};
+
+const UNKNOWN: Primitive = Primitive {
+    name: "unknown",
+    params: &[
+        param("id", Ty::Str, "what could not be asked: `engine`"),
+        param("why", Ty::Str, "what was tried and what came back"),
+    ],
+    options: &[option("remedy", Ty::Str, "\"\"", "what to do about it")],
+    access: Access::Local,
+    returns: Ty::Record(&REPORT),
+    doc: "A report of exit code 3, for when nothing could be known. Says why in one line on standard error; for people the report shows nothing more.",
+    example: "report::unknown(\"engine\", \"no engine answers\").exit_code == 3",
+    call: |call| {
+        let a = call.args();
+        let redact = |text: &str| call.run().redactor().text(text).into_owned();
+        let why = redact(a.str("why"));
+        super::ui::tell(&format!("unknown: {why}"));
+        let now = super::Time(call.cx().now()).to_string();
+        let workflow = &call.frame().workflow;
+        let remedy = redact(a.str("remedy"));
+        let report = report::unknown(workflow, a.str("id"), why, remedy, now, 0.0);
+        Ok(REPORT.record(&report))
+    },
+    ..Primitive::PURE
 };
 
 /// Whether a value is a report.
@@ -152,6 +185,10 @@ pub(super) fn human(value: &Dynamic, output: Output) -> Option<String> {
     }
     let json = to_json(value);
     let report: report::Report = serde_json::from_value(json).ok()?;
+    if report.checks.is_empty() && !report.root_causes.is_empty() {
+        // `report::unknown` has said it.
+        return Some(String::new());
+    }
     Some(report::human(
         &report,
         Style {
@@ -223,7 +260,7 @@ fn run(call: &Call<'_>) -> Result<Dynamic, Failure> {
     // The run itself was stopped: there is no report then.
     call.cx().check()?;
     let checks = graph.into_checks(&planned);
-    let ms = began.elapsed().as_secs_f64() * 1e3;
+    let ms = rounded(began.elapsed().as_secs_f64() * 1e3);
     let report = report::assess(&call.frame().workflow, checks, started_at, ms);
     Ok(REPORT.record(&report))
 }
@@ -241,13 +278,15 @@ fn plan(n: usize, value: &Dynamic) -> Result<Planned, Failure> {
     })?;
     let timeout = text("timeout")
         .map(|t| units::duration(&t).map_err(|why| wrong(format!("`timeout` {why}"))));
-    let needs = map
-        .get("needs")
-        .and_then(|v| {
-            v.read_lock::<rhai::Array>()
-                .map(|list| list.iter().map(ToString::to_string).collect())
-        })
-        .unwrap_or_default();
+    let ids = |key: &str| -> Vec<String> {
+        map.get(key)
+            .and_then(|v| {
+                v.read_lock::<rhai::Array>()
+                    .map(|list| list.iter().map(ToString::to_string).collect())
+            })
+            .unwrap_or_default()
+    };
+    let (needs, explained_by) = (ids("needs"), ids("explained_by"));
     Ok(Planned {
         check: Check {
             id,
@@ -261,10 +300,16 @@ fn plan(n: usize, value: &Dynamic) -> Result<Planned, Failure> {
             remedy: String::new(),
             ms: 0.0,
             needs,
+            explained_by,
         },
         timeout: timeout.transpose()?,
         map,
     })
+}
+
+/// To a hundredth: nobody needs nanoseconds in a report.
+fn rounded(ms: f64) -> f64 {
+    (ms * 100.0).round() / 100.0
 }
 
 /// What a call of the closure says about its check.
@@ -276,7 +321,7 @@ fn found(
     ms: f64,
 ) -> Check {
     let mut check = Check {
-        ms: (ms * 100.0).round() / 100.0,
+        ms: rounded(ms),
         ..planned.clone()
     };
     let redact = |text: &str| call.run().redactor().text(text).into_owned();
@@ -302,7 +347,7 @@ fn found(
             check.value = json("value");
             check.threshold = json("threshold");
             check.evidence = redact(&text("evidence"));
-            check.remedy = text("remedy");
+            check.remedy = redact(&text("remedy"));
         }
         Err(failure) if failure.stop.is_some() && cx.cancel().stopped().is_some() => {
             check.status = Status::Unknown;

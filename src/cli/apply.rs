@@ -10,7 +10,7 @@ use super::place::Place;
 use super::run::run_as;
 use crate::api::units::show_duration;
 use crate::gate::{Mode, Plan, PlanError};
-use crate::script::host;
+use crate::script::load;
 
 pub(super) fn apply(place: &Place, file: &Path, max_age: Duration) -> anyhow::Result<Exit> {
     if place.flags.plan || place.flags.plan_out.is_some() {
@@ -32,7 +32,7 @@ pub(super) fn apply(place: &Place, file: &Path, max_age: Duration) -> anyhow::Re
         }));
     }
     let hint = || Some("make a new plan with `--plan-out FILE`".to_owned());
-    let (_, checked) = match host::load(&place.library(), &plan.script_name()) {
+    let (_, checked) = match load::load(&place.library(), &plan.script_name()) {
         Ok(loaded) => loaded,
         Err(not_run) => return super::run::not_started(not_run),
     };

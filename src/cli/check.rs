@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::place::Place;
 use super::{run, terminal};
 use crate::gate::Redactor;
-use crate::script::host::{self, NotRun};
+use crate::script::load::{self, NotRun};
 
 pub(super) fn check(place: &Place, scripts: &[String]) -> anyhow::Result<Exit> {
     let library = place.library();
@@ -16,7 +16,7 @@ pub(super) fn check(place: &Place, scripts: &[String]) -> anyhow::Result<Exit> {
     let mut all = Vec::new();
     let mut failed = false;
     for name in &names {
-        let (program, found) = match host::load(&library, name) {
+        let (program, found) = match load::load(&library, name) {
             Ok((_, checked)) => (checked.program, checked.warnings),
             Err(NotRun::Invalid(program, found)) => {
                 failed = true;

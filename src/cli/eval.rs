@@ -9,11 +9,12 @@ use crate::gate::Mode;
 use crate::run::{NoProgress, SystemClock};
 use crate::script::host::{self, Request};
 use crate::script::library::Source;
+use crate::script::load;
 
 pub(super) fn eval(place: &Place, expression: &str, live: bool) -> anyhow::Result<Exit> {
     let library = place.library();
     let source = Source::expression(expression);
-    let checked = match host::load_source(&library, source.clone()) {
+    let checked = match load::load_source(&library, source.clone()) {
         Ok(checked) => checked.unbounded(),
         Err(not_run) => return run::not_started(not_run),
     };

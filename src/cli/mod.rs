@@ -11,6 +11,7 @@ mod exit;
 mod generate;
 mod list;
 mod place;
+mod repl;
 mod run;
 mod settings;
 mod terminal;
@@ -142,6 +143,12 @@ enum Command {
         #[arg(long)]
         live: bool,
     },
+    /// Try things out line by line; plans unless --live
+    Repl {
+        /// Let changes happen
+        #[arg(long)]
+        live: bool,
+    },
     /// Carry out a saved plan, by running its script again and allowing what the plan names
     Apply {
         /// The file that --plan-out wrote
@@ -209,6 +216,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Doc { name } => doc::doc(&place, name.as_deref()),
         Command::Completions { shell } => completions::completions(shell, &mut Cli::command()),
         Command::Eval { expression, live } => eval::eval(&place, &expression, live),
+        Command::Repl { live } => repl::repl(&place, live),
         Command::Apply { file, max_age } => apply::apply(&place, &file, max_age),
         Command::Generate { root } => generate::generate(&root),
     }

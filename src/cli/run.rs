@@ -12,8 +12,9 @@ use super::{Form, Runtime, terminal};
 use crate::api::{self, Kind, Output, Record};
 use crate::gate::{Flight, Mode, Plan, Redactor, Run, Step};
 use crate::run::{NoProgress, Stop, SystemClock};
-use crate::script::host::{self, Ended, NotRun, Outcome, Request};
+use crate::script::host::{self, Ended, Outcome, Request};
 use crate::script::library::{Layer, Source};
+use crate::script::load::{self, NotRun};
 use crate::script::program::Program;
 
 pub(super) fn run(place: &Place, words: Vec<String>) -> anyhow::Result<Exit> {
@@ -40,7 +41,7 @@ pub(super) fn run_as(
     mode: Mode,
 ) -> anyhow::Result<Exit> {
     let library = place.library();
-    let (source, checked) = match host::load(&library, script) {
+    let (source, checked) = match load::load(&library, script) {
         Ok(loaded) => loaded,
         Err(not_run) => return not_started(not_run),
     };
@@ -298,6 +299,9 @@ pub(super) fn show_result(value: &Dynamic, run: &Run, output: Output) -> anyhow:
     } else {
         let text =
             api::human(value, output).unwrap_or_else(|| crate::script::engine::printed(value));
+        if text.is_empty() && api::is_report(value) {
+            return Ok(());
+        }
         run.redactor().text(&text).into_owned()
     };
     print(&text)
@@ -417,12 +421,21 @@ fn show_plan(plan: &Plan, redactor: &Redactor, output: Output) -> anyhow::Result
         };
         return print(&serde_json::to_string_pretty(&plan)?);
     }
-    let mut text = match plan.steps.len() {
+    let mut text = steps_text(&plan.steps);
+    if let Some(why) = &plan.incomplete {
+        text.push_str(&format!("\nplan: incomplete, {}", redactor.text(why)));
+    }
+    print(&text)
+}
+
+/// Planned changes as people read them.
+pub(super) fn steps_text(steps: &[Step]) -> String {
+    let mut text = match steps.len() {
         0 => "plan: nothing would be changed".to_owned(),
         1 => "plan: 1 change, nothing was done".to_owned(),
         n => format!("plan: {n} changes, nothing was done"),
     };
-    for (n, step) in plan.steps.iter().enumerate() {
+    for (n, step) in steps.iter().enumerate() {
         text.push_str(&format!(
             "\n  {}. {} `{}` ({}) at {}",
             n + 1,
@@ -435,10 +448,7 @@ fn show_plan(plan: &Plan, redactor: &Redactor, output: Output) -> anyhow::Result
             text.push_str(&format!("\n     {}", step.blast.summary));
         }
     }
-    if let Some(why) = &plan.incomplete {
-        text.push_str(&format!("\nplan: incomplete, {}", redactor.text(why)));
-    }
-    print(&text)
+    text
 }
 
 fn save(plan: &Plan, file: &std::path::Path) -> anyhow::Result<()> {

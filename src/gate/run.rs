@@ -53,13 +53,13 @@ pub struct Run {
     began: Instant,
     audit: Arc<Audit>,
     redactor: Arc<Redactor>,
-    resources: Resources,
+    resources: Arc<Resources>,
     doom: OnceLock<Doom>,
     used: Mutex<BTreeSet<String>>,
     planned: Mutex<Planned>,
     flights: Mutex<Vec<Arc<Flight>>>,
     ops: AtomicU64,
-    sequence: AtomicU64,
+    sequence: Arc<AtomicU64>,
     cleaning: AtomicBool,
 }
 
@@ -103,15 +103,36 @@ impl Run {
             cx: parts.cx,
             began: Instant::now(),
             audit: Arc::new(Audit::at(parts.audit)),
-            redactor: Arc::new(Redactor::new()),
-            resources: Resources::default(),
+            redactor: Arc::default(),
+            resources: Arc::default(),
             doom: OnceLock::new(),
             used: Mutex::default(),
             planned: Mutex::default(),
             flights: Mutex::default(),
             ops: AtomicU64::new(0),
-            sequence: AtomicU64::new(0),
+            sequence: Arc::default(),
             cleaning: AtomicBool::new(false),
+        }
+    }
+
+    /// The next run of one session: it shares what is held, what is known to be secret and the audit, and
+    /// has a cancellation, a mode, a plan and a doom of its own.
+    #[must_use]
+    pub fn next(&self, script_hash: String, mode: Mode, cx: Cx) -> Self {
+        Self {
+            audit: self.audit.clone(),
+            redactor: self.redactor.clone(),
+            resources: self.resources.clone(),
+            sequence: self.sequence.clone(),
+            ..Self::new(RunParts {
+                origin: Origin {
+                    script_hash,
+                    ..self.origin.clone()
+                },
+                mode,
+                audit: PathBuf::new(),
+                cx,
+            })
         }
     }
 

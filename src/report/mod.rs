@@ -7,7 +7,7 @@ mod render;
 mod verdict;
 
 pub use render::{Style, human};
-pub use verdict::{Cause, Counts, Report, Verdict, assess};
+pub use verdict::{Cause, Counts, Report, Verdict, assess, unknown};
 
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,9 @@ pub struct Check {
     pub remedy: String,
     /// How long it took.
     pub ms: f64,
-    /// The ids of the checks that it rests on.
+    /// The ids of the checks that it rests on: without them it is not made.
     pub needs: Vec<String>,
+    /// The ids of the checks that, when they are at least as bad, are the cause of what it found.
+    #[serde(default)]
+    pub explained_by: Vec<String>,
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style as Ansi};
+use serde_json::Value;
 
 use super::{Check, Report, Status, Verdict};
 
@@ -20,25 +21,20 @@ pub fn human(report: &Report, style: Style) -> String {
     let mut text = String::new();
     let paint = |what: &str, ansi: Ansi| paint(what, ansi, style.colour);
     let verdict = paint(report.verdict.as_str(), verdict_style(report.verdict));
-    let c = report.counts;
     let _ = writeln!(
         text,
-        "{verdict}: {} checks in {:.0} ms: {} ok, {} degraded, {} bad, {} unknown, {} skipped",
+        "{verdict}: {} checks in {:.0} ms: {}",
         report.checks.len(),
         report.ms,
-        c.ok,
-        c.degraded,
-        c.bad,
-        c.unknown,
-        c.skipped
+        counted(report, style)
     );
     if !report.root_causes.is_empty() {
         let _ = writeln!(text, "\n{}", paint("causes", Ansi::new().bold()));
         for cause in &report.root_causes {
             let explains = match cause.explains {
                 0 => String::new(),
-                1 => " (explains 1 skipped check)".into(),
-                n => format!(" (explains {n} skipped checks)"),
+                1 => " (explains 1 other check)".into(),
+                n => format!(" (explains {n} other checks)"),
             };
             let _ = writeln!(
                 text,
@@ -52,7 +48,7 @@ pub fn human(report: &Report, style: Style) -> String {
                     text,
                     "      {} {}",
                     paint("try:", Ansi::new().dimmed()),
-                    cause.remedy
+                    one_line(&cause.remedy)
                 );
             }
         }
@@ -75,14 +71,52 @@ pub fn human(report: &Report, style: Style) -> String {
             .max()
             .unwrap_or(0)
             .min(40);
-        for check in checks {
-            if layer == "presence" && check.status == Status::Ok {
-                continue;
+        for check in &checks {
+            match check.status {
+                Status::Ok if layer == "presence" => {}
+                Status::Skipped => {}
+                _ => line(&mut text, check, width, style),
             }
-            line(&mut text, check, width, style);
         }
+        skipped(&mut text, &checks, style);
     }
     text.trim_end().to_owned()
+}
+
+/// How many ended how, each with its mark: so the line explains the marks, too.
+fn counted(report: &Report, style: Style) -> String {
+    let c = report.counts;
+    let counts = [
+        (Status::Ok, c.ok),
+        (Status::Degraded, c.degraded),
+        (Status::Bad, c.bad),
+        (Status::Unknown, c.unknown),
+        (Status::Skipped, c.skipped),
+    ];
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+    let counts =
+        counts.map(|(s, count)| format!("{} {count} {}", mark(s, style.colour), s.as_str()));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+/// What was skipped for one reason, in one line.
+fn skipped(text: &mut String, checks: &[&Check], style: Style) {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for check in checks.iter().filter(|c| c.status == Status::Skipped) {
+        match reasons.iter_mut().find(|(why, _)| *why == check.evidence) {
+            Some((_, ids)) => ids.push(&check.id),
+            None => reasons.push((&check.evidence, vec![&check.id])),
+        }
+    }
+    for (why, ids) in reasons {
+        let _ = writeln!(
+            text,
+            "  {} skipped ({}): {}",
+            mark(Status::Skipped, style.colour),
+            one_line(why),
+            ids.join(", ")
+        );
+    }
 }
 
 /// Every service in a cell with its mark.
@@ -111,11 +145,7 @@ fn grid(text: &mut String, checks: &[&Check], style: Style) {
 }
 
 fn line(text: &mut String, check: &Check, width: usize, style: Style) {
-    let mut says = match &check.value {
-        serde_json::Value::Null => String::new(),
-        serde_json::Value::String(value) => value.clone(),
-        value => value.to_string(),
-    };
+    let mut says = measured(&check.value);
     if check.status != Status::Ok && !check.evidence.is_empty() {
         if !says.is_empty() {
             says.push_str("; ");
@@ -123,11 +153,7 @@ fn line(text: &mut String, check: &Check, width: usize, style: Style) {
         says.push_str(&one_line(&check.evidence));
     }
     if check.status != Status::Ok && !check.threshold.is_null() {
-        let limit = match &check.threshold {
-            serde_json::Value::String(value) => value.clone(),
-            value => value.to_string(),
-        };
-        let _ = write!(says, " (limit {limit})");
+        let _ = write!(says, " (limit {})", measured(&check.threshold));
     }
     let pad = width.saturating_sub(check.id.chars().count());
     let row = format!(
@@ -137,6 +163,51 @@ fn line(text: &mut String, check: &Check, width: usize, style: Style) {
         " ".repeat(pad)
     );
     let _ = writeln!(text, "{}", row.trim_end());
+}
+
+/// A value as people read it. The fields of a map have their unit in their names: `p95_seconds`, `memory_bytes`.
+fn measured(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => one_line(text),
+        Value::Array(items) => items.iter().map(measured).collect::<Vec<_>>().join(" "),
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !value.is_null());
+            let shown = fields.map(|(name, value)| named(name, value));
+            shown.collect::<Vec<_>>().join(", ")
+        }
+        value => value.to_string(),
+    }
+}
+
+fn named(name: &str, value: &Value) -> String {
+    let number = value.as_f64();
+    for (suffix, show) in UNITS {
+        if let (Some(what), Some(number)) = (name.strip_suffix(suffix), number) {
+            return format!("{} {}", what.replace('_', " "), show(number));
+        }
+    }
+    let shown = match number {
+        Some(number) => decimal(number),
+        None => measured(value),
+    };
+    format!("{} {shown}", name.replace('_', " "))
+}
+
+/// How a unit at the end of a field's name is shown.
+type Unit = (&'static str, fn(f64) -> String);
+
+const UNITS: [Unit; 4] = [
+    ("_seconds", |n| format!("{} ms", decimal(n * 1e3))),
+    ("_ratio", |n| format!("{} %", decimal(n * 1e2))),
+    ("_percent", |n| format!("{n:.0} %")),
+    ("_bytes", |n| format!("{:.0} MiB", n / f64::from(1 << 20))),
+];
+
+/// To a tenth; without a fraction where there is none.
+fn decimal(number: f64) -> String {
+    let text = format!("{number:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 fn one_line(text: &str) -> String {

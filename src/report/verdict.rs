@@ -55,7 +55,7 @@ pub struct Cause {
     pub evidence: String,
     /// What to do about it.
     pub remedy: String,
-    /// How many checks were skipped because of it.
+    /// How many other checks were skipped, or not as they should be, because of it.
     pub explains: usize,
 }
 
@@ -143,73 +143,112 @@ fn verdict(checks: &[Check], counts: Counts) -> Verdict {
     }
 }
 
-/// What is wrong, less what rests on something wrong. A critical check that could not be made counts as
+/// A report that says only that nothing could be known, and why.
+pub fn unknown(
+    workflow: &str,
+    id: &str,
+    why: String,
+    remedy: String,
+    started_at: String,
+    ms: f64,
+) -> Report {
+    let mut report = assess(workflow, Vec::new(), started_at, ms);
+    report.root_causes.push(Cause {
+        id: id.to_owned(),
+        service: String::new(),
+        status: Status::Unknown,
+        evidence: why,
+        remedy,
+        explains: 0,
+    });
+    report
+}
+
+/// What is wrong, less what something else explains. A critical check that could not be made counts as
 /// wrong here: it is what the operator must look at.
 fn causes(checks: &[Check]) -> Vec<Cause> {
-    let by_id: HashMap<&str, &Check> = checks.iter().map(|c| (c.id.as_str(), c)).collect();
-    let wrong = |c: &Check| match c.status {
-        Status::Bad | Status::Degraded => true,
-        Status::Unknown => c.severity == Severity::Critical,
-        Status::Ok | Status::Skipped => false,
-    };
+    let links = Links::of(checks);
     let mut explains: BTreeMap<&str, usize> = BTreeMap::new();
-    for check in checks.iter().filter(|c| c.status == Status::Skipped) {
-        let mut seen = HashSet::new();
-        for root in roots(&by_id, check, &mut seen) {
-            *explains.entry(root).or_default() += 1;
+    let mut found = Vec::new();
+    for check in checks {
+        let mut roots = HashSet::new();
+        links.roots(check, &mut HashSet::new(), &mut roots);
+        roots.remove(check.id.as_str());
+        // What is only explained by itself, in a circle, still has to be said.
+        if roots.is_empty() && wrong(check) {
+            found.push(check);
+        }
+        if wrong(check) || check.status == Status::Skipped {
+            for root in roots {
+                *explains.entry(root).or_default() += 1;
+            }
         }
     }
-    let mut causes: Vec<Cause> = checks
-        .iter()
-        .filter(|c| wrong(c))
-        .filter(|c| {
-            !c.needs
-                .iter()
-                .any(|n| by_id.get(n.as_str()).is_some_and(|n| !n.status.carries()))
-        })
+    let count = |check: &Check| explains.get(check.id.as_str()).copied().unwrap_or(0);
+    found.sort_by_key(|c| (rank(c.status), c.severity as usize, usize::MAX - count(c)));
+    found
+        .into_iter()
         .map(|c| Cause {
             id: c.id.clone(),
             service: c.service.clone(),
             status: c.status,
             evidence: c.evidence.clone(),
             remedy: c.remedy.clone(),
-            explains: explains.get(c.id.as_str()).copied().unwrap_or(0),
+            explains: count(c),
         })
-        .collect();
-    let weight = |id: &str| {
-        by_id.get(id).map_or((9, 9), |c| {
-            let status = Status::ALL.iter().position(|s| *s == c.status).unwrap_or(9);
-            (c.severity as usize, status)
-        })
-    };
-    causes.sort_by_key(|c| {
-        let (severity, status) = weight(&c.id);
-        (status, severity, usize::MAX - c.explains)
-    });
-    causes
+        .collect()
 }
 
-/// The checks at the bottom of why a check was skipped.
-fn roots<'a>(
-    by_id: &HashMap<&str, &'a Check>,
-    check: &'a Check,
-    seen: &mut HashSet<&'a str>,
-) -> Vec<&'a str> {
-    let mut found = Vec::new();
-    for need in &check.needs {
-        let Some(needed) = by_id.get(need.as_str()).copied() else {
-            continue;
+fn wrong(check: &Check) -> bool {
+    match check.status {
+        Status::Bad | Status::Degraded => true,
+        Status::Unknown => check.severity == Severity::Critical,
+        Status::Ok | Status::Skipped => false,
+    }
+}
+
+/// The worst first.
+fn rank(status: Status) -> usize {
+    Status::ALL.iter().position(|s| *s == status).unwrap_or(9)
+}
+
+/// Which check explains which.
+struct Links<'a>(HashMap<&'a str, &'a Check>);
+
+impl<'a> Links<'a> {
+    fn of(checks: &'a [Check]) -> Self {
+        Self(checks.iter().map(|c| (c.id.as_str(), c)).collect())
+    }
+
+    /// What explains a check: what it needs and has not, and what is said to explain it and is as bad.
+    fn above(&self, check: &'a Check) -> impl Iterator<Item = &'a Check> {
+        let known = |id: &String| self.0.get(id.as_str()).copied();
+        let needed = check.needs.iter().filter_map(known);
+        let blamed = check.explained_by.iter().filter_map(known);
+        let as_bad = move |c: &&Check| {
+            wrong(check) && wrong(c) && rank(c.status) <= rank(check.status) && c.id != check.id
         };
-        if needed.status.carries() || !seen.insert(needed.id.as_str()) {
-            continue;
+        needed
+            .filter(|c| !c.status.carries())
+            .chain(blamed.filter(as_bad))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// The checks at the bottom of why this one is as it is; itself when nothing explains it.
+    fn roots(&self, check: &'a Check, seen: &mut HashSet<&'a str>, found: &mut HashSet<&'a str>) {
+        if !seen.insert(check.id.as_str()) {
+            return;
         }
-        if needed.status == Status::Skipped {
-            found.extend(roots(by_id, needed, seen));
-        } else {
-            found.push(needed.id.as_str());
+        let mut explained = false;
+        for above in self.above(check) {
+            explained = true;
+            self.roots(above, seen, found);
+        }
+        if !explained {
+            found.insert(check.id.as_str());
         }
     }
-    found
 }
 
 #[cfg(test)]
@@ -229,6 +268,7 @@ mod tests {
             remedy: String::new(),
             ms: 0.0,
             needs: needs.iter().map(|n| (*n).to_owned()).collect(),
+            explained_by: Vec::new(),
         }
     }
 
@@ -283,6 +323,43 @@ mod tests {
             .map(|c| (c.id.as_str(), c.explains))
             .collect();
         assert_eq!(causes, [("redis", 2), ("disk", 0)]);
+    }
+
+    #[test]
+    fn what_is_as_bad_and_is_blamed_is_the_cause() {
+        use Severity::{Critical, Major};
+        let blaming = |id: &str, status, blamed: &[&str]| Check {
+            explained_by: blamed.iter().map(|b| (*b).to_owned()).collect(),
+            ..check(id, Major, status, &[])
+        };
+        let causes = |checks: &[Check]| -> Vec<(String, usize)> {
+            let report = of(checks);
+            let named = report.root_causes.into_iter();
+            named.map(|c| (c.id, c.explains)).collect()
+        };
+        let redis = |status| check("redis", Critical, status, &[]);
+        for (api, redis_is, expected) in [
+            (Status::Bad, Status::Bad, vec![("redis", 1)]),
+            (Status::Degraded, Status::Bad, vec![("redis", 1)]),
+            // What is less bad does not explain what is worse.
+            (
+                Status::Bad,
+                Status::Degraded,
+                vec![("api", 0), ("redis", 0)],
+            ),
+            (Status::Bad, Status::Ok, vec![("api", 0)]),
+            (Status::Ok, Status::Bad, vec![("redis", 0)]),
+        ] {
+            let found = causes(&[redis(redis_is), blaming("api", api, &["redis"])]);
+            let found: Vec<_> = found.iter().map(|(id, n)| (id.as_str(), *n)).collect();
+            assert_eq!(found, expected, "{api:?} {redis_is:?}");
+        }
+        // Two that blame each other are both named.
+        let circle = [
+            blaming("a", Status::Bad, &["b"]),
+            blaming("b", Status::Bad, &["a"]),
+        ];
+        assert_eq!(causes(&circle).len(), 2);
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl Source {
         )
     }
 
+    /// What was typed in a session that goes on in `folder`: its imports are found from there.
+    pub fn session(folder: &Path, text: String) -> Self {
+        let path = Some(folder.join("session"));
+        Self::new("session".into(), "repl", Layer::Given, path, text)
+    }
+
     /// The text as it is compiled: a `#!` line is blanked, so that places hold.
     pub fn code(&self) -> Cow<'_, str> {
         if !self.text.starts_with("#!") {
@@ -154,6 +160,11 @@ impl Library {
     /// The library as seen from `cwd`, with `user` as the user's configuration folder.
     pub fn new(cwd: PathBuf, user: Option<PathBuf>) -> Self {
         Self { cwd, user }
+    }
+
+    /// The folder from which it is seen.
+    pub fn folder(&self) -> &Path {
+        &self.cwd
     }
 
     /// The folders that may hold workflows, the first to win first.

@@ -43,6 +43,17 @@ impl Program {
     /// Parses `main` and everything that it imports by literal path. What cannot be parsed or found is
     /// in the diagnostics.
     pub fn load(engine: &Engine, library: Library, main: Source) -> (Self, Vec<Diagnostic>) {
+        let parsed = parse(engine, &main).map(|ast| (Facts::of(&ast), ast));
+        Self::of(engine, library, main, parsed)
+    }
+
+    /// The program of a script that is parsed already: loads what it imports.
+    pub(super) fn of(
+        engine: &Engine,
+        library: Library,
+        main: Source,
+        parsed: Result<(Facts, AST), ParseError>,
+    ) -> (Self, Vec<Diagnostic>) {
         let mut loader = Loader {
             engine,
             library: &library,
@@ -53,7 +64,7 @@ impl Program {
             diagnostics: Vec::new(),
         };
         let id = main.id.clone();
-        loader.load(main);
+        loader.take(main, parsed);
         let (units, order, diagnostics) = (loader.units, loader.order, loader.diagnostics);
         let program = Self {
             library,
@@ -112,9 +123,14 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn load(&mut self, source: Source) {
+        let parsed = parse(self.engine, &source).map(|ast| (Facts::of(&ast), ast));
+        self.take(source, parsed);
+    }
+
+    fn take(&mut self, source: Source, parsed: Result<(Facts, AST), ParseError>) {
         let id = source.id.clone();
-        let ast = match parse(self.engine, &source) {
-            Ok(ast) => ast,
+        let (facts, ast) = match parsed {
+            Ok(parsed) => parsed,
             Err(error) => {
                 self.diagnostics.push(syntax_error(&source, &error));
                 // Kept without a tree, so that the message can show the line.
@@ -122,7 +138,6 @@ impl Loader<'_> {
                 return;
             }
         };
-        let facts = Facts::of(&ast);
         self.chain.push(id.clone());
         let mut imports = Vec::new();
         for import in &facts.imports {

@@ -351,6 +351,22 @@ fn used_as_value(path: &[ASTNode<'_>]) -> bool {
     }
 }
 
+/// The named imports that stand at the top of a file, not within a block: alias and path.
+pub fn top_imports(ast: &AST) -> Vec<(String, String)> {
+    ast.statements()
+        .iter()
+        .filter_map(|statement| match statement {
+            Stmt::Import(import, _) if !import.1.name.is_empty() => match &import.0 {
+                Expr::StringConstant(path, _) => {
+                    Some((import.1.name.to_string(), path.to_string()))
+                }
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
+}
+
 /// The literal argument of the first call of `namespace::name`, and where the call is. The literal is
 /// `None` when it is computed.
 pub fn literal_argument(

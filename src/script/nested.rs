@@ -1,0 +1,68 @@
+//! Workflows that run workflows: what `workflow::run` does.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Scope};
+
+use super::host::{http_policy, learn_secrets};
+use super::library::Library;
+use super::load::{NotRun, load};
+use crate::api::{self, Branch, Failure, Frame, SiteTable, WorkflowRunner};
+use crate::gate::Grants;
+
+/// How deeply workflows may run workflows.
+const NESTING: usize = 8;
+
+/// What `workflow::run` does: loads and checks another script, and evaluates it on the caller's thread,
+/// within the caller's bounds and the same run.
+pub(super) fn runner(library: Library, env: fn(&str) -> Option<String>) -> WorkflowRunner {
+    WorkflowRunner(Box::new(
+        move |branch: &Branch, name: &str, given: &[String]| {
+            let (source, checked) = load(&library, name).map_err(|not_run| not_run.failure())?;
+            let chain = branch.frame.chain();
+            if chain.contains(&source.name) || chain.len() >= NESTING {
+                return Err(Failure::invalid(format!(
+                    "the workflows run each other in a circle: {} -> {}",
+                    chain.join(" -> "),
+                    source.name
+                )));
+            }
+            let parsed = checked
+                .spec
+                .parse(given, &env)
+                .map_err(|error| NotRun::from(error).failure())?;
+            learn_secrets(branch.run.redactor(), &parsed);
+            branch
+                .run
+                .resources()
+                .get_or(SiteTable::default)
+                .extend(&checked.sites);
+            let http = http_policy(&library, &source, &checked.header)
+                .map_err(|error| NotRun::Environment(error).failure())?;
+            let frame = Frame {
+                workflow: source.name.clone(),
+                http: Arc::new(http),
+                grants: Grants {
+                    needs: checked.header.needs,
+                    outer: Some(Arc::new(branch.frame.grants.clone())),
+                    ..Grants::default()
+                },
+                arguments: parsed,
+                caller: Some(branch.frame.clone()),
+            };
+            let inner = Branch {
+                frame: Arc::new(frame),
+                ..branch.clone()
+            };
+            let Some(unit) = checked.program.unit(&source.id) else {
+                return Ok(Dynamic::UNIT);
+            };
+            api::enter(inner, || {
+                checked
+                    .engine
+                    .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &unit.ast)
+            })
+            .map_err(api::thrown)
+        },
+    ))
+}
