@@ -455,7 +455,8 @@ fn edit(world: &World, change: impl FnOnce(&mut Value)) {
 
 #[test]
 fn an_edited_plan_refuses() {
-    let changes: [(&str, fn(&mut Value)); 7] = [
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 7] = [
         ("arguments", |p| p["arguments"][1] = "other".into()),
         ("target", |p| {
             p["steps"][0]["target"] = "fs/etc/passwd".into()

@@ -182,20 +182,7 @@ impl Redactor {
                 out = Cow::Owned(new);
             }
         }
-        if let Cow::Owned(new) = QUOTED.replace_all(&out, |c: &Captures<'_>| {
-            let quoted = [("escaped", "\\\""), ("double", "\""), ("single", "'")];
-            let found = quoted
-                .into_iter()
-                .find_map(|(kind, quote)| c.name(kind).map(|value| (quote, value.as_str())));
-            let Some((quote, value)) = found else {
-                return c[0].to_owned();
-            };
-            if value.starts_with('‹') || !Self::is_secret_name(&c["name"]) {
-                return c[0].to_owned();
-            }
-            let (name, sep) = (&c["name"], &c["sep"]);
-            format!("{name}{sep}{quote}{}{quote}", self.mark("value", value))
-        }) {
+        if let Cow::Owned(new) = self.quoted(&out) {
             out = Cow::Owned(new);
         }
         if let Cow::Owned(new) = PAIRS.replace_all(&out, |c: &Captures<'_>| {
@@ -209,6 +196,25 @@ impl Redactor {
             out = Cow::Owned(new);
         }
         out
+    }
+
+    /// Marks quoted values under secret names, those within other quoted values too: a log line may be
+    /// JSON within JSON.
+    fn quoted<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        QUOTED.replace_all(text, |c: &Captures<'_>| {
+            let quoted = [("escaped", "\\\""), ("double", "\""), ("single", "'")];
+            let found = quoted
+                .into_iter()
+                .find_map(|(kind, quote)| c.name(kind).map(|value| (quote, value.as_str())));
+            let Some((quote, value)) = found else {
+                return c[0].to_owned();
+            };
+            let (name, sep) = (&c["name"], &c["sep"]);
+            if Self::is_secret_name(name) && !value.starts_with('‹') {
+                return format!("{name}{sep}{quote}{}{quote}", self.mark("value", value));
+            }
+            format!("{name}{sep}{quote}{}{quote}", self.quoted(value))
+        })
     }
 
     /// The value with every secret in it marked, by name and by shape.

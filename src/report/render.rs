@@ -242,3 +242,86 @@ fn paint(what: &str, ansi: Ansi, colour: bool) -> String {
         what.to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::{Severity, assess};
+
+    #[test]
+    fn values_are_shown_by_the_unit_in_their_name() {
+        for (value, shown) in [
+            (json!(null), ""),
+            (json!("a\n b"), "a b"),
+            (json!(7), "7"),
+            (json!({"p95_seconds": 0.09831}), "p95 98.3 ms"),
+            (json!({"error_ratio": 0.0712}), "error 7.1 %"),
+            (json!({"used_percent": 41.7}), "used 42 %"),
+            (json!({"memory_bytes": 44_040_192}), "memory 42 MiB"),
+            (
+                json!({"cores": 2, "load": 3.04, "gone": null}),
+                "cores 2, load 3",
+            ),
+            (json!({"at_least": ["p95", "p99"]}), "at least p95 p99"),
+        ] {
+            assert_eq!(measured(&value), shown, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_cause_first_and_what_is_skipped_in_one_line() {
+        let check = |id: &str, layer: &str, status, evidence: &str, needs: &[&str]| Check {
+            id: id.into(),
+            layer: layer.into(),
+            service: id.split('.').next().unwrap_or_default().into(),
+            severity: Severity::Critical,
+            status,
+            value: json!(null),
+            threshold: json!(null),
+            evidence: evidence.into(),
+            remedy: String::new(),
+            ms: 1.0,
+            needs: needs.iter().map(|n| (*n).to_owned()).collect(),
+            explained_by: Vec::new(),
+        };
+        let down = "because redis is down";
+        let checks = vec![
+            check(
+                "redis.container",
+                "presence",
+                Status::Bad,
+                "it is exited",
+                &[],
+            ),
+            check("api.container", "presence", Status::Ok, "", &[]),
+            check(
+                "api.health",
+                "applications",
+                Status::Skipped,
+                down,
+                &["redis.container"],
+            ),
+            check(
+                "api.ready",
+                "applications",
+                Status::Skipped,
+                down,
+                &["redis.container"],
+            ),
+        ];
+        let report = assess("health", checks, String::new(), 12.0);
+        let style = Style {
+            colour: false,
+            width: 80,
+        };
+        assert_eq!(
+            human(&report, style),
+            "unhealthy: 4 checks in 12 ms: + 1 ok, x 1 bad, - 2 skipped\n\n\
+             causes\n  x redis.container: it is exited (explains 2 other checks)\n\n\
+             presence\n  x redis  + api\n  x redis.container  it is exited\n\n\
+             applications\n  - skipped (because redis is down): api.health, api.ready"
+        );
+    }
+}

@@ -322,7 +322,7 @@ mod tests {
             .iter()
             .map(|c| (c.id.as_str(), c.explains))
             .collect();
-        assert_eq!(causes, [("redis", 2), ("disk", 0)]);
+        assert_eq!(causes, [("redis", 3), ("disk", 0)]);
     }
 
     #[test]

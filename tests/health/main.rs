@@ -1,0 +1,8 @@
+//! `health.rhai` through the real binary on the real small stack. The tests disturb the stack, so they run one
+//! after the other and put everything back.
+
+mod bounds;
+mod numbers;
+mod page;
+mod stack;
+mod verdicts;
