@@ -58,9 +58,9 @@ impl SiteTable {
     }
 }
 
-/// Puts every namespace into `engine`.
-pub fn register(engine: &mut Engine) {
-    for namespace in NAMESPACES {
+/// Puts the namespaces that are `wanted` into `engine`.
+pub fn register(engine: &mut Engine, wanted: impl Fn(&str) -> bool) {
+    for namespace in NAMESPACES.iter().filter(|n| wanted(n.name)) {
         engine.register_static_module(namespace.name, module(namespace));
     }
 }

@@ -19,8 +19,21 @@ use crate::gate::{Doom, DoomKind, Site};
 
 /// An engine with every primitive. `program` serves its imports; without one it has none.
 pub fn engine(program: Option<Arc<Program>>) -> Engine {
+    build(program, |_| true)
+}
+
+/// An engine with the primitives that a checked program can call: registering all of them is half of what
+/// it costs to start a small script.
+pub fn engine_for(program: Arc<Program>) -> Engine {
+    match program.namespaces() {
+        Some(used) => build(Some(program), |name| used.contains(name)),
+        None => engine(Some(program)),
+    }
+}
+
+fn build(program: Option<Arc<Program>>, wanted: impl Fn(&str) -> bool) -> Engine {
     let mut engine = bare();
-    api::register(&mut engine);
+    api::register(&mut engine, wanted);
     values(&mut engine);
     match program {
         Some(program) => engine.set_module_resolver(Resolver(program)),

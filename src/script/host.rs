@@ -1,7 +1,7 @@
 //! Runs a script that passed its check: gate, thread, deadline, clean-up, outcome.
 
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, EvalAltResult, Map, Scope};
@@ -106,6 +106,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
             }
             other => other.into(),
         })?;
+    let engine = LazyLock::force(&engine).clone();
     let http = http_policy(&request.library, source, &header).map_err(NotRun::Environment)?;
     let until = request
         .deadline

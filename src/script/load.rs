@@ -1,25 +1,28 @@
 //! From a script's name to a program that may run: found, parsed, checked, its command line read.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rhai::{Engine, Map};
 
 use super::args::{ArgsError, Spec};
 use super::check::{check, fails};
 use super::diagnostic::{Diagnostic, Severity};
-use super::engine::engine;
+use super::engine::engine_for;
 use super::header::Header;
 use super::library::{FindError, Library, Source};
 use super::program::Program;
 use super::syntax::literal_argument;
 use crate::api::{Failure, Kind, SiteTable};
 
+/// An engine that is not there before it is wanted.
+pub type LazyEngine = LazyLock<Arc<Engine>, Box<dyn FnOnce() -> Arc<Engine> + Send>>;
+
 /// A script that passed its check.
 pub struct Checked {
     /// The program.
     pub program: Arc<Program>,
-    /// Its engine.
-    pub engine: Arc<Engine>,
+    /// Its engine, made when it is first wanted: `check` and `--help` do without.
+    pub engine: LazyEngine,
     /// The header of the script that is started.
     pub header: Header,
     /// Its command line.
@@ -77,7 +80,10 @@ pub fn load_source(library: &Library, source: Source) -> Result<Checked, NotRun>
         .filter(|d| d.severity == Severity::Warning)
         .collect();
     Ok(Checked {
-        engine: Arc::new(engine(Some(program.clone()))),
+        engine: {
+            let program = program.clone();
+            LazyLock::new(Box::new(move || Arc::new(engine_for(program))))
+        },
         program,
         header,
         spec,

@@ -1,6 +1,6 @@
 //! A script and all that it imports, parsed once: for the check, the run and the file table of errors.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::{AST, Engine, Module, ParseError, ParseErrorType, Shared};
@@ -97,6 +97,24 @@ impl Program {
             .entry(unit.source.id.clone())
             .or_insert_with(|| Arc::new(unit))
             .clone()
+    }
+
+    /// The namespaces that its calls name; `None` when an import is only known while running, and what it
+    /// calls with it.
+    pub(super) fn namespaces(&self) -> Option<HashSet<String>> {
+        let mut used = HashSet::new();
+        for unit in self.units() {
+            if unit
+                .facts
+                .imports
+                .iter()
+                .any(|import| import.path.is_none())
+            {
+                return None;
+            }
+            used.extend(unit.facts.calls.iter().map(|call| call.namespace.clone()));
+        }
+        Some(used)
     }
 
     /// Digest over the script and all that it imports.
