@@ -20,7 +20,7 @@ fn run(mode: Mode, name: &str, script: &str) -> (Result<Dynamic, Map>, Arc<Run>)
         cx: cx(),
     }));
     let mut engine = rhai::Engine::new();
-    register(&mut engine);
+    register(&mut engine, |_| true);
     engine.register_indexer_get(|record: &mut tradeops::api::Record, field: &str| {
         record.get(field).cloned().unwrap_or(Dynamic::UNIT)
     });
