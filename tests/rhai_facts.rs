@@ -36,11 +36,15 @@ fn eval<T: Clone + Send + Sync + 'static>(engine: &Engine, script: &str) -> T {
         .unwrap_or_else(|error| panic!("{script}\n{error}"))
 }
 
-fn fails(engine: &Engine, script: &str) -> Box<EvalAltResult> {
+fn error(engine: &Engine, script: &str) -> Box<EvalAltResult> {
     match engine.eval::<Dynamic>(script) {
         Ok(value) => panic!("{script}\ngave {value}"),
         Err(error) => error,
     }
+}
+
+fn fails(engine: &Engine, script: &str) {
+    drop(error(engine, script));
 }
 
 fn terminated() -> Box<EvalAltResult> {
@@ -214,7 +218,7 @@ fn eval_can_be_switched_off_while_compiling() {
 #[test]
 fn positions_hold_16_bit_lines() {
     let text = "\n".repeat(70_000) + "nosuch()";
-    let error = fails(&plain(), &text);
+    let error = error(&plain(), &text);
     assert!(error.position().line().unwrap() < 70_000, "{error}");
 }
 
@@ -299,7 +303,7 @@ fn returned_closures_fail_in_the_importer() {
         &mut engine,
         &[("lib", "fn helper(n) { n } fn make() { |n| helper(n) + 41 }")],
     );
-    let error = fails(
+    let error = error(
         &engine,
         "import \"lib\" as lib; let f = lib::make(); f.call(1)",
     );
@@ -463,7 +467,7 @@ fn termination_in_map_is_wrapped_and_caught() {
         "let r = \"\"; try { [1].map(|x| stop()); } catch (e) { r = \"caught\"; } r",
     );
     assert_eq!(caught, "caught");
-    let error = fails(&engine, "try { stop(); } catch (e) {} 1");
+    let error = error(&engine, "try { stop(); } catch (e) {} 1");
     assert!(matches!(
         innermost(&error),
         EvalAltResult::ErrorTerminated(..)
@@ -530,7 +534,7 @@ fn wrong_file_right_line_for_closures_called_by_modules() {
 fn a_wrong_type_reads_as_an_unknown_function() {
     let mut engine = plain();
     engine.register_fn("stop", |_: &str| 1 as INT);
-    let error = fails(&engine, "stop(1)");
+    let error = error(&engine, "stop(1)");
     assert!(
         matches!(*error, EvalAltResult::ErrorFunctionNotFound(..)),
         "{error}"
