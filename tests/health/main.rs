@@ -1,6 +1,11 @@
 //! `health.rhai` through the real binary on the real small stack. The tests disturb the stack, so they run one
 //! after the other and put everything back.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "the measured numbers, shown with --nocapture and on failure"
+)]
+
 mod bounds;
 mod numbers;
 mod page;
