@@ -4,6 +4,10 @@
 //! Tests run side by side with compilers, so they fail at [`SLACK`] and print what they measured.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the measured times are part of the result"
+)]
 
 mod support;
 

@@ -15,6 +15,7 @@ use super::load::{Checked, NotRun};
 use super::nested::runner;
 use super::program::Program;
 use super::syntax::literal_constant;
+pub use super::thread::SCRIPT_STACK;
 use super::thread::{Waited, clean_up, start, wait, watch_signals};
 use crate::api::{self, Branch, Frame, Kind, Output, OutputLost};
 use crate::gate::{

@@ -24,7 +24,7 @@ pub(super) enum Event {
 }
 
 /// The stack of the script's thread: 2 MiB overflows a debug build at a call depth of 64.
-pub(super) const SCRIPT_STACK: usize = 16 << 20;
+pub const SCRIPT_STACK: usize = 16 << 20;
 
 /// Starts the program's script on a thread of its own, with the variables of `scope`.
 pub(super) fn start(
