@@ -86,6 +86,17 @@ impl Stack {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().expect("a folder");
+        // What the script reads must be there before anything is disturbed, or it would look at another stack.
+        for name in [
+            "COMPOSE_PROJECT_NAME",
+            "TRADEOPS_SERVICES",
+            "TRADEOPS_ENV_FILE",
+            "TRADEOPS_PREFIX",
+            "API_CONTROL_PORT",
+            "ML_CONTROL_PORT",
+        ] {
+            env(name);
+        }
         Self {
             folder,
             _alone: alone,
@@ -136,14 +147,6 @@ impl Stack {
             .env("XDG_CONFIG_HOME", folder.join("config"))
             .env("TRADEOPS_STATE", folder.join("state"))
             .env("NO_COLOR", "1");
-        // What the script reads must be there, or the test would look at another stack.
-        for name in [
-            "COMPOSE_PROJECT_NAME",
-            "TRADEOPS_SERVICES",
-            "TRADEOPS_ENV_FILE",
-        ] {
-            env(name);
-        }
         command
     }
 
@@ -181,13 +184,16 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // A second panic would hide the first.
         if !std::thread::panicking() {
-            self.put_back();
-        } else {
-            let _ = Command::new("docker")
-                .args(["start", &container("redis")])
-                .output();
+            return self.put_back();
+        }
+        // A second panic would hide the first: what can be put back is, and nothing is said.
+        let redis = container("redis");
+        for words in [["unpause", &redis], ["start", &redis]] {
+            let _ = Command::new("docker").args(words).output();
+        }
+        for service in ["api", "ml"] {
+            let _ = fetch(control_port(service), "/reset");
         }
     }
 }
