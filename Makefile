@@ -1,5 +1,5 @@
 # What the project does, in a word each; the scripts behind are in tests/stack/.
-.PHONY: demo test soak bench stack stack-down
+.PHONY: demo test soak bench generate stack stack-down
 
 STACK = tests/stack/stack.sh
 # The small stack of the tests, beside the demo's: other names, other ports.
@@ -18,11 +18,14 @@ test:
 
 soak:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
-	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo test --workspace --release -- --ignored soak
+	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && TRADEOPS_SOAK=1 PROPTEST_CASES=20000 cargo test --workspace
 
 bench:
-	tests/stack/setup/packages.sh hyperfine:hyperfine
 	cargo bench
+
+# The files that are derived from the code: reference, editor definitions, the check's table.
+generate:
+	cargo run --quiet -- generate .
 
 # Brings the stack up and waits until it is ready.
 stack:

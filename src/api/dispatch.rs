@@ -16,7 +16,7 @@ use super::{
     Answer, Arg, Args, Branch, Call, Failure, Kind, NAMESPACES, Namespace, Param, Primitive, Ty,
     plain, with_branch,
 };
-use crate::gate::{Blast, Doom, DoomKind, Op, Outcome, Pass, Site};
+use crate::gate::{Access, Blast, Doom, DoomKind, Op, Outcome, Pass, Site};
 
 /// Every call site of the files that were checked: file, line, column, callee.
 ///
@@ -133,6 +133,7 @@ fn dispatch(
         .access_of
         .map_or(primitive.access, |of| of(&call.args));
     if !access.gated() {
+        let _flight = (access == Access::Local).then(|| run.fly_local(&name, &call.site));
         return (primitive.call)(&call).or_else(|failure| raise(&call, failure, &name, "", at));
     }
     let op = Op {

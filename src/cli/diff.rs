@@ -12,31 +12,43 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
     let library = place.library();
     let names: Vec<String> = match name {
         Some(name) => vec![name.strip_suffix(".rhai").unwrap_or(name).to_owned()],
-        None => shipped::SCRIPTS
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
-            .collect(),
+        None => {
+            let scripts = shipped::SCRIPTS.iter().map(|(name, _)| (*name).to_owned());
+            let modules = shipped::STDLIB
+                .iter()
+                .map(|(name, _)| format!("std/{name}"));
+            scripts.chain(modules).collect()
+        }
     };
     let mut text = String::new();
     for name in names {
-        let Some(ours) = shipped::script(&name) else {
+        let (ours, source) = match name.strip_prefix("std/") {
+            Some(module) => (shipped::module(module), library.std(module)),
+            None => (shipped::script(&name), library.script(&name)),
+        };
+        let Some(ours) = ours else {
             return Err(told(
                 Exit::Usage,
-                format!("there is no shipped workflow `{name}`"),
-                Some("`tradeops list` shows what there is".into()),
+                format!("nothing called `{name}` is shipped"),
+                Some(
+                    "`tradeops list` shows what there is; a module of the stdlib is `std/NAME`"
+                        .into(),
+                ),
             ));
         };
-        let source = library
-            .script(&name)
-            .map_err(|error| told(Exit::Usage, error.to_string(), error.hint()))?;
+        let source = source.map_err(|error| told(Exit::Usage, error.to_string(), error.hint()))?;
         if source.layer == Layer::Shipped || source.text == ours {
             continue;
         }
+        let file = source
+            .path
+            .as_ref()
+            .map_or_else(|| source.id.clone(), |p| library.shown(p));
         let diff = TextDiff::from_lines(ours, &source.text);
         text.push_str(
             &diff
                 .unified_diff()
-                .header(&format!("shipped/{name}.rhai"), &source.id)
+                .header(&format!("shipped/{name}.rhai"), &file)
                 .to_string(),
         );
     }

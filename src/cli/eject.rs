@@ -15,6 +15,11 @@ pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow:
     } else {
         (shipped::script(name), shipped::SCRIPTS, "scripts")
     };
+    let shown = if std {
+        format!("std/{name}")
+    } else {
+        name.to_owned()
+    };
     let Some(text) = found else {
         let names: Vec<_> = table.iter().map(|(n, _)| *n).collect();
         let hint = crate::api::closest(name, names.iter().copied()).map_or_else(
@@ -58,13 +63,13 @@ pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow:
             return Err(told(
                 Exit::CannotCreate,
                 format!("`{}` is there already", file.display()),
-                Some(format!("`tradeops diff {name}` shows how it differs")),
+                Some(format!("`tradeops diff {shown}` shows how it differs")),
             ));
         }
         Err(error) => return Err(cannot(error.error)),
     }
     terminal::note(&format!(
-        "`{}` now wins over the shipped one; `tradeops diff {name}` shows changes",
+        "`{}` now wins over the shipped one; `tradeops diff {shown}` shows changes",
         file.display()
     ));
     Ok(Exit::Ok)

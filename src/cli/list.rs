@@ -4,25 +4,26 @@ use super::exit::Exit;
 use super::place::Place;
 use super::run::print;
 use crate::script::header::Header;
+use crate::script::library::{FindError, Layer, Source};
 use crate::script::shipped;
 
 pub(super) fn list(place: &Place) -> anyhow::Result<Exit> {
     let library = place.library();
     let mut rows = Vec::new();
     for name in library.names() {
-        let (layer, file, state, summary) = match library.script(&name) {
-            Ok(source) => {
-                let state = match shipped::script(&name) {
-                    None => "own",
-                    Some(text) if text == source.text => "as shipped",
-                    Some(_) => "changed",
-                };
-                let summary = Header::read(&source.text).summary().to_owned();
-                (source.layer.to_string(), source.id, state, summary)
-            }
-            Err(error) => ("-".into(), String::new(), "not taken", error.to_string()),
-        };
-        rows.push([name, layer, state.to_owned(), file, summary]);
+        let found = library.script(&name);
+        rows.push(row(name.clone(), found, shipped::script(&name)));
+    }
+    // The stdlib's modules are of interest once one of them was ejected.
+    for (name, text) in shipped::STDLIB {
+        let found = library.std(name);
+        if found
+            .as_ref()
+            .is_ok_and(|source| source.layer == Layer::Shipped)
+        {
+            continue;
+        }
+        rows.push(row(format!("std/{name}"), found, Some(text)));
     }
     if place.json() {
         let rows: Vec<_> = rows
@@ -51,4 +52,35 @@ pub(super) fn list(place: &Place) -> anyhow::Result<Exit> {
         .collect();
     print(&lines.join("\n"))?;
     Ok(Exit::Ok)
+}
+
+/// Name, layer, state, file, summary.
+fn row(name: String, found: Result<Source, FindError>, shipped: Option<&str>) -> [String; 5] {
+    match found {
+        Ok(source) => {
+            let state = match shipped {
+                None => "own",
+                Some(text) if text == source.text => "as shipped",
+                Some(_) => "changed",
+            };
+            let summary = Header::read(&source.text).summary().to_owned();
+            let file = source
+                .path
+                .map_or(source.id, |path| path.display().to_string());
+            [
+                name,
+                source.layer.to_string(),
+                state.to_owned(),
+                file,
+                summary,
+            ]
+        }
+        Err(error) => [
+            name,
+            "-".into(),
+            "not taken".into(),
+            String::new(),
+            error.to_string(),
+        ],
+    }
 }

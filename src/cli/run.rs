@@ -10,7 +10,7 @@ use super::exit::{Exit, told};
 use super::place::Place;
 use super::{Form, Runtime, terminal};
 use crate::api::{self, Kind, Output, Record};
-use crate::gate::{Flight, Mode, Plan, Redactor, Run, Step};
+use crate::gate::{DoomKind, Flight, Mode, Plan, Redactor, Run, Step};
 use crate::run::{NoProgress, Stop, SystemClock};
 use crate::script::host::{self, Ended, Outcome, Request};
 use crate::script::library::{Layer, Source};
@@ -46,6 +46,7 @@ pub(super) fn run_as(
         Err(not_run) => return not_started(not_run),
     };
     announce(&source);
+    announce_modules(&checked.program);
     for warning in &checked.warnings {
         terminal::diagnostic(warning, &checked.program, &Redactor::new());
     }
@@ -80,7 +81,12 @@ pub(super) fn run_as(
     {
         exit = Exit::Verdict(1);
     }
-    if ended.run.mode().is_plan() {
+    // A refused run has no plan: what it would have changed is not known.
+    let refused = ended
+        .run
+        .doom()
+        .is_some_and(|doom| doom.kind == DoomKind::Denied);
+    if ended.run.mode().is_plan() && !refused {
         let plan = ended.run.plan_so_far();
         show_plan(&plan, ended.run.redactor(), output)?;
         if let Some(file) = plan_out {
@@ -170,6 +176,27 @@ fn announce(source: &Source) {
             "`{}` is the {} layer's `{}`",
             source.name, source.layer, source.id
         ));
+    }
+}
+
+/// The same for modules of the stdlib that were ejected.
+fn announce_modules(program: &Program) {
+    for unit in program.units() {
+        let source = &unit.source;
+        let Some(ours) = crate::script::shipped::module(&source.name) else {
+            continue;
+        };
+        if let Some(path) = &source.path
+            && source.id == format!("std/{}.rhai", source.name)
+            && source.text != ours
+        {
+            terminal::note(&format!(
+                "`std/{}` is the {} layer's `{}`",
+                source.name,
+                source.layer,
+                program.library.shown(path)
+            ));
+        }
     }
 }
 
@@ -328,8 +355,14 @@ fn stopped(stop: Stop, ended: &Ended) {
         Stop::Cancelled => "cancelled",
     };
     let mut text = format!("{what} after {}", api::units::show_duration(ended.elapsed));
-    let longest: Option<&Arc<Flight>> = ended.flights.iter().min_by_key(|f| f.began);
-    if let Some(flight) = longest {
+    // What reaches out is what held it up; else the innermost of what touches only the run.
+    let out: Vec<&Arc<Flight>> = ended
+        .flights
+        .iter()
+        .filter(|f| !f.target.is_empty())
+        .collect();
+    let longest = out.iter().copied().min_by_key(|f| f.began);
+    if let Some(flight) = longest.or_else(|| ended.flights.iter().max_by_key(|f| f.began)) {
         let on = if flight.target.is_empty() {
             String::new()
         } else {
@@ -341,11 +374,8 @@ fn stopped(stop: Stop, ended: &Ended) {
             flight.op,
             flight.site
         ));
-        if ended.flights.len() > 1 {
-            text.push_str(&format!(
-                ", with {} more calls going on",
-                ended.flights.len() - 1
-            ));
+        if out.len() > 1 {
+            text.push_str(&format!(", with {} more calls going on", out.len() - 1));
         }
     }
     let style = anstyle::AnsiColor::Red.on_default().bold();
@@ -357,7 +387,6 @@ fn stopped(stop: Stop, ended: &Ended) {
 }
 
 fn doomed(run: &Run, program: &Program) -> Exit {
-    use crate::gate::DoomKind;
     use crate::script::diagnostic::Diagnostic;
     use crate::script::syntax::Place;
     let Some(doom) = run.doom() else {

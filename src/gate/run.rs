@@ -75,7 +75,7 @@ struct Planned {
 pub struct Flight {
     /// `docker::wait`.
     pub op: String,
-    /// On what.
+    /// On what; empty for what touches only the run itself.
     pub target: String,
     /// Where in the script.
     pub site: Site,
@@ -364,7 +364,11 @@ impl Run {
             site: op.site.clone(),
             blast: Blast {
                 summary: self.redactor.text(&blast.summary).into_owned(),
-                ..blast
+                facts: match self.redactor.json(&blast.facts.into()) {
+                    serde_json::Value::Object(facts) => facts,
+                    _ => serde_json::Map::new(),
+                },
+                identity: blast.identity,
             },
         });
     }
@@ -415,11 +419,21 @@ impl Run {
     }
 
     /// Marks `op` as being carried out until the returned guard is dropped.
-    pub fn fly(&self, op: &Op) -> impl Drop + use<'_> {
+    fn fly(&self, op: &Op) -> impl Drop + use<'_> {
+        self.fly_as(op.name(), op.target.clone(), op.site.clone())
+    }
+
+    /// Marks something that touches only the run itself (a sleep, a wait) as going on until the returned
+    /// guard is dropped.
+    pub fn fly_local(&self, name: &str, site: &Site) -> impl Drop + use<'_> {
+        self.fly_as(name.to_owned(), String::new(), site.clone())
+    }
+
+    fn fly_as(&self, op: String, target: String, site: Site) -> Landing<'_> {
         let flight = Arc::new(Flight {
-            op: op.name(),
-            target: op.target.clone(),
-            site: op.site.clone(),
+            op,
+            target,
+            site,
             began: Instant::now(),
         });
         lock(&self.flights).push(flight.clone());

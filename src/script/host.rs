@@ -12,7 +12,7 @@ use super::fault;
 use super::header::Header;
 use super::library::{Layer, Library, Source};
 use super::load::{Checked, NotRun};
-use super::nested::runner;
+use super::nested::{Outermost, runner};
 use super::program::Program;
 use super::syntax::literal_constant;
 pub use super::thread::SCRIPT_STACK;
@@ -134,6 +134,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     learn_secrets(run.redactor(), &arguments);
     let resources = run.resources();
     resources.get_or(|| sites);
+    resources.get_or(|| Outermost(program.clone()));
     resources.get_or(|| runner(request.library, request.env));
     resources.get_or(|| request.output);
     resources.get_or(|| api::StateFolder(request.state.clone()));
@@ -215,11 +216,14 @@ pub(super) fn learn_secrets(redactor: &Redactor, arguments: &Map) {
     }
 }
 
-/// The operator's login name.
+/// The operator: the kernel's word, and the login name where the environment has one.
 pub(super) fn user() -> String {
-    std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_default()
+    let uid = rustix::process::getuid().as_raw();
+    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    name.map_or_else(
+        |_| format!("uid {uid}"),
+        |name| format!("{name} (uid {uid})"),
+    )
 }
 
 /// This machine's name.

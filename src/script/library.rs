@@ -296,6 +296,11 @@ impl Library {
         self.read(&real, importer.layer)
     }
 
+    /// The module of the stdlib that wins: an ejected one, or the shipped one.
+    pub fn std(&self, name: &str) -> Result<Source, FindError> {
+        self.std_module(&format!("std/{name}"), name)
+    }
+
     fn std_module(&self, path: &str, name: &str) -> Result<Source, FindError> {
         let id = format!("std/{name}.rhai");
         let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

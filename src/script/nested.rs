@@ -7,8 +7,12 @@ use rhai::{Dynamic, Scope};
 use super::host::{http_policy, learn_secrets};
 use super::library::Library;
 use super::load::{NotRun, load};
+use super::program::Program;
 use crate::api::{self, Branch, Failure, Frame, SiteTable, WorkflowRunner};
 use crate::gate::Grants;
+
+/// The program of the script that was started, for the messages about what runs within it.
+pub(super) struct Outermost(pub Arc<Program>);
 
 /// How deeply workflows may run workflows.
 const NESTING: usize = 8;
@@ -32,6 +36,9 @@ pub(super) fn runner(library: Library, env: fn(&str) -> Option<String>) -> Workf
                 .parse(given, &env)
                 .map_err(|error| NotRun::from(error).failure())?;
             learn_secrets(branch.run.redactor(), &parsed);
+            if let Some(outermost) = branch.run.resources().get::<Outermost>() {
+                outermost.0.adopt(&checked.program);
+            }
             branch
                 .run
                 .resources()

@@ -89,6 +89,15 @@ impl Program {
         self.order.iter().filter_map(|id| self.unit(id)).collect()
     }
 
+    /// Adds the files of a program that runs within this one, so that messages can show their lines.
+    pub(super) fn adopt(&self, inner: &Self) {
+        let more: Vec<_> = inner.units();
+        let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
+        for unit in more {
+            units.entry(unit.source.id.clone()).or_insert(unit);
+        }
+    }
+
     /// Adds a file that was found while running, unless another thread has.
     pub(super) fn add(&self, unit: Unit) -> Arc<Unit> {
         self.units

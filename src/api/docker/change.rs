@@ -218,7 +218,8 @@ fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
     Ok(Blast {
         summary: told(&found),
         facts: facts.as_object().cloned().unwrap_or_default(),
-        identity: format!("{} {}", found.id, found.state),
+        // A container that was started again since is not the one that the plan saw.
+        identity: format!("{} {} {:?}", found.id, found.state, found.started_at),
     })
 }
 

@@ -196,8 +196,8 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     name: "http",
     doc: "HTTP requests and probes. A response is a response, whatever its status: look at `ok` or `status`. Nothing \
           answering is `unreachable`, too slow is `timeout` and says in which phase, a body that broke off is `failed`, \
-          and a change that was sent without an answer is `unknown`.\n\nReads (GET and HEAD) go to loopback, to services of \
-          the stack and to hosts that the script's header names, and never to a route by which something is changed. \
+          and a change that was sent without an answer is `unknown`.\n\nReads (GET and HEAD) go to loopback and to hosts \
+          that the script's header names, and never to a route by which something is changed. \
           Proxies are taken from the environment, and never for loopback.",
     primitives: &[
         Primitive {
