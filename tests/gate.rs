@@ -559,6 +559,42 @@ fn what_the_plan_does_not_name_is_refused() {
 }
 
 #[test]
+fn scripts_that_come_in_while_running_are_part_of_the_plan() {
+    // One is run in place, one is imported by a path that only the run knows.
+    for (outer, inner) in [
+        (
+            "workflow::run(\"./inner.rhai\");",
+            format!("{WRITES}fs::write_text(\"a\", \"x\");\n"),
+        ),
+        (
+            "let p = \"inn\" + \"er\"; import p as m; m::act();",
+            "fn act() { fs::write_text(\"a\", \"x\") }\n".to_owned(),
+        ),
+    ] {
+        let world = World::new();
+        world.file("script.rhai", &format!("{WRITES}{outer}\n"));
+        world.file("inner.rhai", &inner);
+        let plan = || {
+            world
+                .tradeops(&["run", "script.rhai", "--plan-out", "plan.json"])
+                .done()
+                .exits(0)
+        };
+        plan();
+        world.file("inner.rhai", &format!("{inner}// edited\n"));
+        world
+            .tradeops(&["apply", "plan.json"])
+            .done()
+            .exits(77)
+            .says(&["`inner.rhai` is not as it was when the plan was made"]);
+        assert_eq!(world.read("a"), None);
+        plan();
+        world.tradeops(&["apply", "plan.json"]).done().exits(0);
+        assert_eq!(world.read("a").as_deref(), Some("x"));
+    }
+}
+
+#[test]
 fn steps_that_an_apply_did_not_reach_are_told() {
     let world = World::new();
     world.file("flag", "");
@@ -624,7 +660,8 @@ fn each_change_has_an_intent_and_an_outcome() {
     let intent = &audit[0];
     assert_eq!(intent["op"], "fs::write_text");
     assert_eq!(intent["access"], "change");
-    assert_eq!(intent["who"], "tester");
+    let who = intent["who"].as_str().unwrap();
+    assert!(who.starts_with("tester (uid "), "{who}");
     assert_eq!(intent["script"], "script.rhai");
     assert_eq!(intent["site"], "script.rhai:3:5");
     assert!(audit[..3].iter().all(|line| line["id"] == intent["id"]));

@@ -32,7 +32,7 @@ pub(super) fn apply(place: &Place, file: &Path, max_age: Duration) -> anyhow::Re
         }));
     }
     let hint = || Some("make a new plan with `--plan-out FILE`".to_owned());
-    let (_, checked) = match load::load(&place.library(), &plan.script_name()) {
+    let (source, checked) = match load::load(&place.library(), &plan.script_name()) {
         Ok(loaded) => loaded,
         Err(not_run) => return super::run::not_started(not_run),
     };
@@ -40,10 +40,10 @@ pub(super) fn apply(place: &Place, file: &Path, max_age: Duration) -> anyhow::Re
         let message = format!("`{}` is not the script that made this plan", plan.script);
         return Err(told(Exit::Denied, message, hint()));
     }
-    let (script, arguments) = (plan.script_name(), plan.arguments.clone());
+    let arguments = plan.arguments.clone();
     run_as(
         place,
-        &script,
+        (source, checked),
         arguments,
         place.flags.clone(),
         Mode::Apply(plan.allowance()),

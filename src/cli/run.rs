@@ -14,7 +14,7 @@ use crate::gate::{DoomKind, Flight, Mode, Plan, Redactor, Run, Step};
 use crate::run::{NoProgress, Stop, SystemClock};
 use crate::script::host::{self, Ended, Outcome, Request};
 use crate::script::library::{Layer, Source};
-use crate::script::load::{self, NotRun};
+use crate::script::load::{self, Checked, NotRun};
 use crate::script::program::Program;
 
 pub(super) fn run(place: &Place, words: Vec<String>) -> anyhow::Result<Exit> {
@@ -29,22 +29,20 @@ pub(super) fn run(place: &Place, words: Vec<String>) -> anyhow::Result<Exit> {
     } else {
         Mode::Live
     };
-    run_as(place, &script, arguments, flags, mode)
+    match load::load(&place.library(), &script) {
+        Ok(loaded) => run_as(place, loaded, arguments, flags, mode),
+        Err(not_run) => not_started(not_run),
+    }
 }
 
-/// Runs a script in a mode; also what `apply` does.
+/// Runs a loaded script in a mode; also what `apply` does.
 pub(super) fn run_as(
     place: &Place,
-    script: &str,
+    (source, checked): (Source, Checked),
     arguments: Vec<String>,
     flags: Runtime,
     mode: Mode,
 ) -> anyhow::Result<Exit> {
-    let library = place.library();
-    let (source, checked) = match load::load(&library, script) {
-        Ok(loaded) => loaded,
-        Err(not_run) => return not_started(not_run),
-    };
     announce(&source);
     announce_modules(&checked.program);
     for warning in &checked.warnings {
@@ -55,8 +53,8 @@ pub(super) fn run_as(
     let plan_out = flags.plan_out.clone();
     let ended = host::run(
         Request {
-            library,
-            script: script.to_owned(),
+            library: place.library(),
+            script: source.id.clone(),
             arguments,
             mode,
             deadline: flags.deadline.or(place.settings.deadline),

@@ -1,5 +1,6 @@
 //! The plan: what a run would change, as data; and the allowance that applying one gives.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -51,6 +52,8 @@ pub struct Plan {
     pub script: String,
     /// Digest of the script and all that it imports.
     pub script_hash: String,
+    /// Other scripts that came in while it ran, by their ids: run in place, or imported by a computed path.
+    pub scripts: BTreeMap<String, String>,
     /// Its arguments.
     pub arguments: Vec<String>,
     /// When.
@@ -146,6 +149,7 @@ impl Plan {
     /// What applying this plan allows.
     pub fn allowance(self) -> Allowance {
         Allowance {
+            scripts: self.scripts,
             salt: self.salt,
             open: Mutex::new(self.steps),
         }
@@ -174,11 +178,19 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// The steps of an applied plan that have not happened yet.
 #[derive(Debug)]
 pub struct Allowance {
+    scripts: BTreeMap<String, String>,
     salt: String,
     open: Mutex<Vec<Step>>,
 }
 
 impl Allowance {
+    /// Whether a script that comes in while the run goes on is the one that the plan saw.
+    pub(super) fn knows(&self, script: &str, digest: &str) -> bool {
+        self.scripts
+            .get(script)
+            .is_some_and(|known| known == digest)
+    }
+
     /// Takes the step that allows `op`; `Err` says why there is none.
     pub(super) fn take(&self, op: &Op, blast: &Blast) -> Result<(), String> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! One run of a script, as the gate sees it: who it is, what it may do, in which mode, and what it has
 //! done so far.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -57,6 +57,7 @@ pub struct Run {
     doom: OnceLock<Doom>,
     used: Mutex<BTreeSet<String>>,
     planned: Mutex<Planned>,
+    scripts: Mutex<BTreeMap<String, String>>,
     flights: Mutex<Vec<Arc<Flight>>>,
     ops: AtomicU64,
     sequence: Arc<AtomicU64>,
@@ -108,6 +109,7 @@ impl Run {
             doom: OnceLock::new(),
             used: Mutex::default(),
             planned: Mutex::default(),
+            scripts: Mutex::default(),
             flights: Mutex::default(),
             ops: AtomicU64::new(0),
             sequence: Arc::default(),
@@ -373,6 +375,25 @@ impl Run {
         });
     }
 
+    /// Notes that another script comes in: run in place, or imported by a path that only the run knows.
+    /// Under an applied plan it must be the one that the plan saw; else the run is doomed.
+    pub fn bring_in(&self, script: &str, digest: String) -> bool {
+        if let Mode::Apply(allowance) = &self.mode
+            && !allowance.knows(script, &digest)
+        {
+            self.set_doom(Doom {
+                kind: DoomKind::Denied,
+                message: format!("`{script}` is not as it was when the plan was made"),
+                hint: Some("make a new plan with `--plan-out FILE`".into()),
+                op: None,
+                site: None,
+            });
+            return false;
+        }
+        lock(&self.scripts).insert(script.to_owned(), digest);
+        true
+    }
+
     /// Ends a plan at an op whose answer depends on something planned.
     fn set_incomplete(&self, op: &Op, why: String) {
         lock(&self.planned)
@@ -406,6 +427,7 @@ impl Run {
             workflow: self.origin.workflow.clone(),
             script: self.origin.script.clone(),
             script_hash: self.origin.script_hash.clone(),
+            scripts: lock(&self.scripts).clone(),
             arguments: self.origin.arguments.clone(),
             created_at: self.cx.now(),
             complete: planned.incomplete.is_none(),

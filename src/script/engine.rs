@@ -311,6 +311,10 @@ impl Resolver {
         if let Some(unit) = program.unit(&module.id) {
             return Ok(unit);
         }
+        let digest = module.digest();
+        if with_branch(|branch| branch.run.bring_in(&module.id, digest)) == Some(false) {
+            return Err(EvalAltResult::ErrorTerminated(Dynamic::UNIT, at).into());
+        }
         let ast = parse(engine, &module)
             .map_err(|error| broken(path, format!("{}: {error}", module.id), at))?;
         Ok(program.add(Unit {

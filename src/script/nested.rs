@@ -10,6 +10,7 @@ use super::load::{NotRun, load};
 use super::program::Program;
 use crate::api::{self, Branch, Failure, Frame, SiteTable, WorkflowRunner};
 use crate::gate::Grants;
+use crate::run::Stop;
 
 /// The program of the script that was started, for the messages about what runs within it.
 pub(super) struct Outermost(pub Arc<Program>);
@@ -30,6 +31,9 @@ pub(super) fn runner(library: Library, env: fn(&str) -> Option<String>) -> Workf
                     chain.join(" -> "),
                     source.name
                 )));
+            }
+            if !branch.run.bring_in(&source.id, checked.program.digest()) {
+                return Err(Stop::Cancelled.into());
             }
             let parsed = checked
                 .spec
