@@ -117,6 +117,21 @@ impl Program {
         Some(used)
     }
 
+    /// Whether it is one file without functions and closures that calls primitives, and of the standard library
+    /// only what writes or ends.
+    pub(super) fn plain(&self) -> bool {
+        self.units().iter().all(|unit| {
+            let facts = &unit.facts;
+            facts.imports.is_empty()
+                && facts.functions.is_empty()
+                && facts.closures.is_empty()
+                && facts.calls.iter().all(|call| {
+                    !call.namespace.is_empty()
+                        || matches!(call.name.as_str(), "print" | "debug" | "exit")
+                })
+        })
+    }
+
     /// Digest over the script and all that it imports.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
