@@ -46,7 +46,7 @@ pub(super) fn run_as(
         Err(not_run) => return not_started(not_run),
     };
     // The process ends with the run, and then all memory goes at once: to free the trees of a workflow node by
-    // node takes a sixth of what its `--help` does.
+    // node takes a twelfth of the instructions of `health --help`.
     std::mem::forget(checked.program.clone());
     announce(&source);
     for warning in &checked.warnings {

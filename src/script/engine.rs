@@ -96,9 +96,9 @@ fn bare() -> Engine {
     language!(new)
 }
 
-/// The language, its standard functions searched for when they are called. That saves half of what a small
-/// script costs to start, but every closure that is called, and every element that an array is searched for,
-/// searches anew: it is for programs without them.
+/// The language, its standard functions searched for when they are called. That saves four in ten of the
+/// instructions of a small script's start, but every closure that is called, and every element that an array is
+/// searched for, searches anew: it is for programs without them.
 fn looked_up() -> Engine {
     language!(new_lazy)
 }
