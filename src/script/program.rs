@@ -126,6 +126,21 @@ impl Program {
         Some(used)
     }
 
+    /// Whether it is one file without functions and closures that calls primitives, and of the standard library
+    /// only what writes or ends.
+    pub(super) fn plain(&self) -> bool {
+        self.units().iter().all(|unit| {
+            let facts = &unit.facts;
+            facts.imports.is_empty()
+                && facts.functions.is_empty()
+                && facts.closures.is_empty()
+                && facts.calls.iter().all(|call| {
+                    !call.namespace.is_empty()
+                        || matches!(call.name.as_str(), "print" | "debug" | "exit")
+                })
+        })
+    }
+
     /// Digest over the script and all that it imports.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
@@ -281,5 +296,35 @@ fn lower_first(text: &str) -> String {
             first.to_lowercase().collect::<String>() + chars.as_str()
         }
         _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> bool {
+        let library = Library::new(std::env::temp_dir(), None);
+        let (program, found) = Program::load(
+            &super::super::engine::parser(),
+            library,
+            Source::expression(text),
+        );
+        assert!(found.is_empty(), "{found:?}");
+        program.plain()
+    }
+
+    #[test]
+    fn plain_is_what_needs_no_standard_library() {
+        assert!(plain("print(\"hello\"); if plan::on() { exit(1); }"));
+        for more in [
+            "let a = [1].len();",
+            "let a = abs(-1);",
+            "fn f() { 1 } f();",
+            "task::map([1], |x| x);",
+            "import \"std/stack\" as s;",
+        ] {
+            assert!(!plain(more), "{more}");
+        }
     }
 }
