@@ -107,7 +107,8 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
             other => other.into(),
         })?;
     let engine = LazyLock::force(&engine).clone();
-    let http = http_policy(&request.library, source, &header).map_err(NotRun::Environment)?;
+    let http = http_policy(&request.library, Some(&program), source, &header)
+        .map_err(NotRun::Environment)?;
     let until = request
         .deadline
         .and_then(|limit| Instant::now().checked_add(limit));
@@ -238,6 +239,7 @@ pub(super) fn machine() -> String {
 /// overlay lists as starting a job.
 pub(super) fn http_policy(
     library: &Library,
+    loaded: Option<&Program>,
     source: &Source,
     header: &Header,
 ) -> Result<HttpPolicy, String> {
@@ -253,13 +255,22 @@ pub(super) fn http_policy(
         .iter()
         .filter_map(|c| c.scope())
         .map(|scope| scope.split('/').next().unwrap_or(scope));
-    let overlay = library
-        .module(source, source, "std/stack")
-        .map_err(|error| error.to_string())?;
-    let ast = super::program::parse(&super::engine::parser(), &overlay)
-        .map_err(|error| format!("`{}`: {error}", overlay.id))?;
+    // Most scripts that ask the stack import its overlay: then it is parsed already.
+    let id = "std/stack.rhai";
+    let loaded = loaded.and_then(|program| program.unit(id));
+    let parsed;
+    let ast = if let Some(unit) = &loaded {
+        &unit.ast
+    } else {
+        let overlay = library
+            .module(source, source, "std/stack")
+            .map_err(|error| error.to_string())?;
+        parsed = super::program::parse(&super::engine::parser(), &overlay)
+            .map_err(|error| format!("`{id}`: {error}"))?;
+        &parsed
+    };
     let list = |name: &str| -> Vec<String> {
-        literal_constant(&ast, name)
+        literal_constant(ast, name)
             .and_then(|value| value.try_cast::<rhai::Array>())
             .map(|list| list.iter().map(ToString::to_string).collect())
             .unwrap_or_default()
@@ -270,7 +281,7 @@ pub(super) fn http_policy(
         routes.iter().map(String::as_str),
         ports.iter().map(String::as_str),
     )
-    .map_err(|error| format!("`{}`: {error}", overlay.id))
+    .map_err(|error| format!("`{id}`: {error}"))
 }
 
 /// What became of a script that gave `answer`; `None` when it was abandoned.

@@ -48,7 +48,7 @@ pub(super) fn runner(library: Library, env: fn(&str) -> Option<String>) -> Workf
                 .resources()
                 .get_or(SiteTable::default)
                 .extend(&checked.sites);
-            let http = http_policy(&library, &source, &checked.header)
+            let http = http_policy(&library, Some(&checked.program), &source, &checked.header)
                 .map_err(|error| NotRun::Environment(error).failure())?;
             let frame = Frame {
                 workflow: source.name.clone(),

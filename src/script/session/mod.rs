@@ -143,7 +143,7 @@ impl Session {
             unbounded: true,
             ..Header::default()
         };
-        let http = host::http_policy(&setup.library, &source, &header)?;
+        let http = host::http_policy(&setup.library, None, &source, &header)?;
         let cx = Cx::new(
             Cancel::root(),
             setup.clock.clone(),
