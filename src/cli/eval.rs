@@ -22,7 +22,6 @@ pub(super) fn eval(place: &Place, expression: &str, live: bool) -> anyhow::Resul
     let ended = host::run(
         Request {
             library,
-            script: source.id.clone(),
             arguments: Vec::new(),
             mode: if live && !place.flags.plan {
                 Mode::Live

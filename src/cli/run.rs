@@ -57,7 +57,6 @@ pub(super) fn run_as(
     let ended = host::run(
         Request {
             library: place.library(),
-            script: source.id.clone(),
             arguments,
             mode,
             deadline: flags.deadline.or(place.settings.deadline),

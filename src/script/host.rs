@@ -27,8 +27,6 @@ use crate::run::{Cancel, Clock, Cx, NoEffects, Progress, Stop};
 pub struct Request {
     /// Where scripts are found.
     pub library: Library,
-    /// The script's name or path.
-    pub script: String,
     /// Its own arguments.
     pub arguments: Vec<String>,
     /// How changes are treated.
