@@ -6,6 +6,7 @@ pub const SCRIPTS: &[(&str, &str)] = &[("health", include_str!("../../scripts/he
 /// The stdlib, imported as `std/NAME`: name and text.
 pub const STDLIB: &[(&str, &str)] = &[
     ("checks", include_str!("../../stdlib/checks.rhai")),
+    ("limits", include_str!("../../stdlib/limits.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
 ];
