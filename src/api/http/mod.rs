@@ -150,7 +150,7 @@ fn preview(call: &Call<'_>, method: &str) -> Result<Blast, Failure> {
     // Text and values stand in the op's arguments, and so in its digest; of bytes only their number does.
     let identity = a
         .blob("bytes")
-        .map_or_else(String::new, |blob| format!("{:x}", Sha256::digest(blob)));
+        .map_or_else(String::new, |blob| crate::gate::hex(&Sha256::digest(blob)));
     Ok(Blast {
         summary: format!("{method} {url}, body of {bytes} bytes"),
         facts,
