@@ -17,6 +17,7 @@ pub mod net;
 pub mod postgres;
 pub mod process;
 pub mod prometheus;
+pub mod provider;
 pub mod questdb;
 pub mod redis;
 pub mod report;

@@ -24,6 +24,7 @@ mod primitive;
 mod proc;
 mod progress;
 mod prom;
+mod provider;
 mod questdb;
 mod redis;
 mod regex;
@@ -75,6 +76,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &postgres::NAMESPACE,
     &proc::NAMESPACE,
     &prom::NAMESPACE,
+    &provider::NAMESPACE,
     &questdb::NAMESPACE,
     &redis::NAMESPACE,
     &regex::NAMESPACE,

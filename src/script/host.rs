@@ -247,7 +247,7 @@ pub(super) fn http_policy(
     let reads: Vec<_> = header
         .needs
         .iter()
-        .filter(|c| c.namespace() == "http")
+        .filter(|c| matches!(c.namespace(), "http" | "provider"))
         .collect();
     if reads.is_empty() && !header.unbounded {
         return Ok(HttpPolicy::default());
@@ -276,12 +276,29 @@ pub(super) fn http_policy(
             .map(|list| list.iter().map(ToString::to_string).collect())
             .unwrap_or_default()
     };
+    // The hosts of the overlay's table of providers.
+    let table = literal_constant(ast, "PROVIDERS").and_then(|table| table.try_cast::<Map>());
+    let providers: Vec<String> = table
+        .iter()
+        .flat_map(Map::values)
+        .filter_map(|entry| {
+            entry
+                .read_lock::<Map>()?
+                .get("url")?
+                .clone()
+                .into_string()
+                .ok()
+        })
+        .filter_map(|url| crate::http::parse(&url).ok())
+        .map(|url| crate::http::origin(&url))
+        .collect();
     let (routes, ports) = (list("JOB_ROUTES"), list("OWNED_PORTS"));
     HttpPolicy::new(
         hosts,
         routes.iter().map(String::as_str),
         ports.iter().map(String::as_str),
     )
+    .and_then(|policy| policy.with_providers(providers.iter().map(String::as_str)))
     .map_err(|error| format!("`{id}`: {error}"))
 }
 

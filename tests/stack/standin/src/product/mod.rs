@@ -6,6 +6,8 @@ mod grafana;
 mod ingestion;
 mod loki;
 mod platform;
+mod polygon;
+mod quote;
 
 use std::path::Path;
 use std::sync::Arc;
