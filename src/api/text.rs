@@ -147,6 +147,18 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::PURE
         },
         Primitive {
+            name: "like",
+            params: &[
+                TEXT,
+                param("pattern", Ty::Str, "`*` stands for any run of characters"),
+            ],
+            returns: Ty::Bool,
+            doc: "Whether the whole text matches a pattern with `*`, as in a shell.",
+            example: r#"text::like("redis.memory", "redis.*")"#,
+            call: |call| Ok(crate::gate::glob(call.args().str("pattern"), text(call)).into()),
+            ..Primitive::PURE
+        },
+        Primitive {
             name: "without_prefix",
             params: &[TEXT, PART],
             returns: Ty::Str,
@@ -300,7 +312,12 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             call: |call| {
                 let bytes = call.args().int("bytes");
                 let shown = super::units::show_size(bytes.unsigned_abs());
-                Ok(if bytes < 0 { format!("-{shown}") } else { shown }.into())
+                Ok(if bytes < 0 {
+                    format!("-{shown}")
+                } else {
+                    shown
+                }
+                .into())
             },
             ..Primitive::PURE
         },
