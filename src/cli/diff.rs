@@ -17,14 +17,20 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
             let modules = shipped::STDLIB
                 .iter()
                 .map(|(name, _)| format!("std/{name}"));
-            scripts.chain(modules).collect()
+            let calendars = shipped::CALENDARS
+                .iter()
+                .map(|(name, _)| format!("calendars/{name}"));
+            scripts.chain(modules).chain(calendars).collect()
         }
     };
     let mut text = String::new();
     for name in names {
-        let (ours, source) = match name.strip_prefix("std/") {
-            Some(module) => (shipped::module(module), library.std(module)),
-            None => (shipped::script(&name), library.script(&name)),
+        let calendar = name.strip_prefix("calendars/");
+        let calendar = calendar.map(|name| name.strip_suffix(".toml").unwrap_or(name));
+        let (ours, source) = match (name.strip_prefix("std/"), calendar) {
+            (Some(module), _) => (shipped::module(module), library.std(module)),
+            (_, Some(calendar)) => (shipped::calendar(calendar), library.calendar(calendar)),
+            _ => (shipped::script(&name), library.script(&name)),
         };
         let Some(ours) = ours else {
             return Err(told(
@@ -48,7 +54,13 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
         text.push_str(
             &diff
                 .unified_diff()
-                .header(&format!("shipped/{name}.rhai"), &file)
+                .header(
+                    &format!(
+                        "shipped/{name}{}",
+                        if calendar.is_some() { "" } else { ".rhai" }
+                    ),
+                    &file,
+                )
                 .to_string(),
         );
     }

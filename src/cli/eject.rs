@@ -1,4 +1,4 @@
-//! `tradeops eject NAME`: a shipped script as a file, to be changed.
+//! `tradeops eject NAME`: a shipped script or calendar as a file, to be changed.
 
 use std::io::Write as _;
 
@@ -7,18 +7,45 @@ use super::place::Place;
 use super::terminal;
 use crate::script::shipped;
 
-pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow::Result<Exit> {
-    let name = name.strip_prefix("std/").filter(|_| std).unwrap_or(name);
-    let name = name.strip_suffix(".rhai").unwrap_or(name);
-    let (found, table, folder) = if std {
-        (shipped::module(name), shipped::STDLIB, "std")
-    } else {
-        (shipped::script(name), shipped::SCRIPTS, "scripts")
+/// What is ejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A workflow.
+    Workflow,
+    /// A module of the stdlib.
+    Module,
+    /// A calendar's data file.
+    Calendar,
+}
+
+impl Kind {
+    /// What it is called, the folder below `.tradeops`, the ending, the shipped files.
+    fn files(self) -> (&'static str, &'static str, &'static str, shipped::Files) {
+        match self {
+            Self::Workflow => ("workflow", "scripts", ".rhai", shipped::SCRIPTS),
+            Self::Module => ("stdlib module", "std", ".rhai", shipped::STDLIB),
+            Self::Calendar => ("calendar", "calendars", ".toml", shipped::CALENDARS),
+        }
+    }
+}
+
+pub(super) fn eject(place: &Place, name: &str, kind: Kind, user: bool) -> anyhow::Result<Exit> {
+    let (what, folder, ending, table) = kind.files();
+    let name = match kind {
+        Kind::Workflow => name,
+        _ => name
+            .strip_prefix(folder)
+            .and_then(|rest| rest.strip_prefix('/'))
+            .unwrap_or(name),
     };
-    let shown = if std {
-        format!("std/{name}")
-    } else {
-        name.to_owned()
+    let name = name.strip_suffix(ending).unwrap_or(name);
+    let found = table
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, text)| *text);
+    let shown = match kind {
+        Kind::Workflow => name.to_owned(),
+        _ => format!("{folder}/{name}"),
     };
     let Some(text) = found else {
         let names: Vec<_> = table.iter().map(|(n, _)| *n).collect();
@@ -26,7 +53,6 @@ pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow:
             || format!("there are {}", names.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        let what = if std { "stdlib module" } else { "workflow" };
         return Err(told(
             Exit::Usage,
             format!("there is no shipped {what} `{name}`"),
@@ -39,7 +65,7 @@ pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow:
         (false, _) => place.cwd.join(".tradeops"),
     };
     let folder = root.join(folder);
-    let file = folder.join(format!("{name}.rhai"));
+    let file = folder.join(format!("{name}{ending}"));
     let cannot = |error: std::io::Error| {
         told(
             Exit::CannotCreate,

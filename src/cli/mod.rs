@@ -1,5 +1,6 @@
 //! The command line: one file per command, each parses, calls and renders.
 
+mod announce;
 mod apply;
 mod check;
 mod completions;
@@ -104,13 +105,16 @@ enum Command {
     },
     /// List the workflows, and which layer each comes from
     List,
-    /// Copy a shipped workflow into the project, to change it
+    /// Copy a shipped workflow, stdlib module or calendar into the project, to change it
     Eject {
-        /// The workflow's name, or a stdlib module's with --std
+        /// The workflow's name, or a stdlib module's with --std, or a calendar's with --calendar
         name: String,
         /// Eject a module of the stdlib instead
-        #[arg(long)]
+        #[arg(long, conflicts_with = "calendar")]
         std: bool,
+        /// Eject a calendar instead
+        #[arg(long)]
+        calendar: bool,
         /// Into the user's folder instead of the project's
         #[arg(long)]
         user: bool,
@@ -210,7 +214,19 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
             run::run(&place, words)
         }
         Command::List => list::list(&place),
-        Command::Eject { name, std, user } => eject::eject(&place, &name, std, user),
+        Command::Eject {
+            name,
+            std,
+            calendar,
+            user,
+        } => {
+            let kind = match (std, calendar) {
+                (true, _) => eject::Kind::Module,
+                (_, true) => eject::Kind::Calendar,
+                _ => eject::Kind::Workflow,
+            };
+            eject::eject(&place, &name, kind, user)
+        }
         Command::Diff { name } => diff::diff(&place, name.as_deref()),
         Command::Check { scripts } => check::check(&place, &scripts),
         Command::Doc { name } => doc::doc(&place, name.as_deref()),

@@ -12,7 +12,7 @@ use super::fault;
 use super::header::Header;
 use super::library::{Layer, Library, Source};
 use super::load::{Checked, NotRun};
-use super::nested::{Outermost, runner};
+use super::nested::{Outermost, calendars, runner};
 use super::program::Program;
 use super::syntax::literal_constant;
 pub use super::thread::SCRIPT_STACK;
@@ -134,6 +134,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     let resources = run.resources();
     resources.get_or(|| sites);
     resources.get_or(|| Outermost(program.clone()));
+    resources.get_or(|| calendars(request.library.clone()));
     resources.get_or(|| runner(request.library, request.env));
     resources.get_or(|| request.output);
     resources.get_or(|| api::StateFolder(request.state.clone()));

@@ -3,7 +3,8 @@
 //! Workflows: the path as given; the project's `.tradeops/scripts` and `scripts`, searched upward; the
 //! user's configuration folder; the copies inside the binary. `std/...` is the shipped stdlib, unless a
 //! module of it was ejected into the project or the user's folder. Every other import is relative to the
-//! importing file and may not leave the folder of the script that was started.
+//! importing file and may not leave the folder of the script that was started. Calendars are data files
+//! with the same layers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -113,6 +114,13 @@ pub enum FindError {
         looked: String,
         suggestion: Option<String>,
     },
+    /// No calendar of that name.
+    #[error("there is no calendar `{name}`")]
+    NoSuchCalendar {
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
     /// An import that leaves its root.
     #[error("the import `{path}` leads outside `{root}`")]
     Outside { path: String, root: String },
@@ -132,10 +140,18 @@ impl FindError {
                 suggestion: Some(name),
                 ..
             }
+            | Self::NoSuchCalendar {
+                suggestion: Some(name),
+                ..
+            }
             | Self::NoSuchModule {
                 suggestion: Some(name),
                 ..
             } => Some(format!("did you mean `{name}`?")),
+            Self::NoSuchCalendar { .. } => Some(
+                "`calendar::list()` shows what there is; `.tradeops/calendars/NAME.toml` adds one"
+                    .into(),
+            ),
             Self::NoSuchScript { .. } => Some("`tradeops list` shows what there is".into()),
             Self::NoSuchModule { looked, .. } => Some(format!("looked for {looked}")),
             Self::Outside { .. } => {
@@ -220,6 +236,64 @@ impl Library {
             suggestion: crate::api::closest(stem, names.iter().map(String::as_str))
                 .map(str::to_owned),
         })
+    }
+
+    /// The data file of the calendar `name`: one of the project's or the user's, or the shipped one.
+    pub fn calendar(&self, name: &str) -> Result<Source, FindError> {
+        let id = format!("calendars/{name}.toml");
+        if is_calendar_name(name) {
+            for (layer, folder) in self.calendar_folders() {
+                let file = folder.join(format!("{name}.toml"));
+                if file.is_file() {
+                    trusted(&file)?;
+                    let text = read_text(&file)?;
+                    return Ok(Source::new(id, name, layer, Some(file), text));
+                }
+            }
+            if let Some(text) = shipped::calendar(name) {
+                return Ok(Source::new(id, name, Layer::Shipped, None, text.to_owned()));
+            }
+        }
+        let names = self.calendars();
+        Err(FindError::NoSuchCalendar {
+            name: name.to_owned(),
+            suggestion: crate::api::closest(name, names.iter().map(String::as_str))
+                .map(str::to_owned),
+        })
+    }
+
+    /// Every calendar's name, sorted.
+    pub fn calendars(&self) -> Vec<String> {
+        let mut names: Vec<String> = shipped::CALENDARS
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        for (_, folder) in self.calendar_folders() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if let Ok(file) = entry.file_name().into_string()
+                    && let Some(stem) = file.strip_suffix(".toml")
+                    && is_calendar_name(stem)
+                {
+                    names.push(stem.to_owned());
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The folders that may hold calendars, the first to win first.
+    fn calendar_folders(&self) -> Vec<(Layer, PathBuf)> {
+        let mut folders: Vec<_> = self
+            .cwd
+            .ancestors()
+            .map(|above| (Layer::Project, above.join(".tradeops/calendars")))
+            .collect();
+        if let Some(user) = &self.user {
+            folders.push((Layer::User, user.join("calendars")));
+        }
+        folders
     }
 
     /// Every workflow's name, sorted.
@@ -351,6 +425,12 @@ impl Library {
         }
         shown.display().to_string()
     }
+}
+
+/// Plain enough to be a file's name: `XNYS`, `24x7`.
+fn is_calendar_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    !name.is_empty() && name.chars().all(plain)
 }
 
 fn has_ending(name: &str) -> bool {

@@ -1,15 +1,29 @@
-//! The scripts and stdlib modules inside the binary.
+//! The scripts, stdlib modules and calendars inside the binary.
+
+/// Shipped files: name and text.
+pub type Files = &'static [(&'static str, &'static str)];
 
 /// The workflows: name and text.
-pub const SCRIPTS: &[(&str, &str)] = &[("health", include_str!("../../scripts/health.rhai"))];
+pub const SCRIPTS: Files = &[("health", include_str!("../../scripts/health.rhai"))];
 
 /// The stdlib, imported as `std/NAME`: name and text.
-pub const STDLIB: &[(&str, &str)] = &[
+pub const STDLIB: Files = &[
     ("checks", include_str!("../../stdlib/checks.rhai")),
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
 ];
+
+/// The calendars: name and data file.
+pub const CALENDARS: Files = &[
+    ("24x7", include_str!("../../stdlib/calendars/24x7.toml")),
+    ("XNYS", include_str!("../../stdlib/calendars/XNYS.toml")),
+];
+
+/// The shipped calendar of that name.
+pub fn calendar(name: &str) -> Option<&'static str> {
+    find(CALENDARS, name)
+}
 
 /// The shipped workflow of that name.
 pub fn script(name: &str) -> Option<&'static str> {
@@ -35,7 +49,11 @@ mod tests {
     /// The tables above are written by hand; nothing in the folders may be missing from them.
     #[test]
     fn every_file_is_shipped() {
-        for (folder, files) in [("scripts", SCRIPTS), ("stdlib", STDLIB)] {
+        for (folder, ending, files) in [
+            ("scripts", ".rhai", SCRIPTS),
+            ("stdlib", ".rhai", STDLIB),
+            ("stdlib/calendars", ".toml", CALENDARS),
+        ] {
             let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
             let mut names: Vec<String> = std::fs::read_dir(root)
                 .into_iter()
@@ -43,7 +61,7 @@ mod tests {
                 .flatten()
                 .filter_map(|entry| {
                     let name = entry.file_name().into_string().ok()?;
-                    let stem = name.strip_suffix(".rhai")?;
+                    let stem = name.strip_suffix(ending)?;
                     (!stem.ends_with("_test")).then(|| stem.to_owned())
                 })
                 .collect();
