@@ -17,7 +17,7 @@ fn an_ejected_calendar_wins_and_is_named() {
     let shipped = eval(OPEN).exits(0).shows(&["true"]);
     assert_eq!(shipped.err, "");
     world
-        .tradeops(&["eject", "--calendar", "XNYS"])
+        .tradeops(&["eject", "calendars/XNYS"])
         .done()
         .exits(0)
         .says(&[".tradeops/calendars/XNYS.toml"]);
@@ -53,7 +53,7 @@ fn an_ejected_calendar_wins_and_is_named() {
         ]);
     // A second one does not overwrite the changes.
     world
-        .tradeops(&["eject", "--calendar", "XNYS"])
+        .tradeops(&["eject", "calendars/XNYS"])
         .done()
         .exits(73);
 }
@@ -83,10 +83,7 @@ fn another_exchange_is_a_file() {
 #[test]
 fn a_calendar_that_others_may_write_is_not_taken() {
     let world = World::new();
-    world
-        .tradeops(&["eject", "--calendar", "XNYS"])
-        .done()
-        .exits(0);
+    world.tradeops(&["eject", "calendars/XNYS"]).done().exits(0);
     let file = world.path(".tradeops/calendars/XNYS.toml");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
     world

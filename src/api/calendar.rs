@@ -126,7 +126,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     name: "calendar",
     doc: "Trading calendars: sessions with half days and closures, in real time zones, and market time between two instants. \
           `XNYS` (New York) and `24x7` (news, social media) are shipped; a data file `.tradeops/calendars/NAME.toml` adds one or \
-          replaces a shipped one (`tradeops eject --calendar XNYS`). A calendar knows its days from one date until another; \
+          replaces a shipped one (`tradeops eject calendars/XNYS`). A calendar knows its days from one date until another; \
           outside there is an error and never a silent guess.",
     primitives: &[
         Primitive {
@@ -344,7 +344,7 @@ impl From<Error> for Failure {
             Error::After {
                 calendar, file, ..
             } => failure.hint(format!(
-                "add what the exchange has published since to `{file}` and move `known_until` (`tradeops eject --calendar {calendar}`); `beyond: \"rules\"` takes the rules' guess"
+                "add what the exchange has published since to `{file}` and move `known_until` (`tradeops eject calendars/{calendar}`); `beyond: \"rules\"` takes the rules' guess"
             )),
             Error::Before { .. } => {
                 failure.hint("`beyond: \"rules\"` takes the rules' guess")

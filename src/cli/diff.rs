@@ -17,19 +17,28 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
             let modules = shipped::STDLIB
                 .iter()
                 .map(|(name, _)| format!("std/{name}"));
+            let checks = shipped::CHECKS
+                .iter()
+                .map(|(name, _)| format!("checks/{name}"));
             let calendars = shipped::CALENDARS
                 .iter()
                 .map(|(name, _)| format!("calendars/{name}"));
-            scripts.chain(modules).chain(calendars).collect()
+            scripts
+                .chain(checks)
+                .chain(modules)
+                .chain(calendars)
+                .collect()
         }
     };
     let mut text = String::new();
     for name in names {
-        let calendar = name.strip_prefix("calendars/");
-        let calendar = calendar.map(|name| name.strip_suffix(".toml").unwrap_or(name));
-        let (ours, source) = match (name.strip_prefix("std/"), calendar) {
-            (Some(module), _) => (shipped::module(module), library.std(module)),
-            (_, Some(calendar)) => (shipped::calendar(calendar), library.calendar(calendar)),
+        let (ours, source) = match name.split_once('/') {
+            Some(("std", module)) => (shipped::module(module), library.std(module)),
+            Some(("checks", file)) => (shipped::check_file(file), library.check_file(file)),
+            Some(("calendars", calendar)) => {
+                let calendar = calendar.strip_suffix(".toml").unwrap_or(calendar);
+                (shipped::calendar(calendar), library.calendar(calendar))
+            }
             _ => (shipped::script(&name), library.script(&name)),
         };
         let Some(ours) = ours else {
@@ -37,7 +46,7 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
                 Exit::Usage,
                 format!("nothing called `{name}` is shipped"),
                 Some(
-                    "`tradeops list` shows what there is; a module of the stdlib is `std/NAME`"
+                    "`tradeops list` shows what there is; a module of the stdlib is `std/NAME`, a check file `checks/NAME`"
                         .into(),
                 ),
             ));
@@ -54,13 +63,7 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
         text.push_str(
             &diff
                 .unified_diff()
-                .header(
-                    &format!(
-                        "shipped/{name}{}",
-                        if calendar.is_some() { "" } else { ".rhai" }
-                    ),
-                    &file,
-                )
+                .header(&format!("shipped/{name}{}", ending(&name)), &file)
                 .to_string(),
         );
     }
@@ -68,4 +71,13 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
         print(text.trim_end())?;
     }
     Ok(Exit::Ok)
+}
+
+/// The ending of a shipped file.
+fn ending(name: &str) -> &'static str {
+    match name.split_once('/') {
+        Some(("calendars", name)) if !name.ends_with(".toml") => ".toml",
+        Some(("calendars", _)) => "",
+        _ => ".rhai",
+    }
 }

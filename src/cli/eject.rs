@@ -7,45 +7,33 @@ use super::place::Place;
 use super::terminal;
 use crate::script::shipped;
 
-/// What is ejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A workflow.
-    Workflow,
-    /// A module of the stdlib.
-    Module,
-    /// A calendar's data file.
-    Calendar,
-}
-
-impl Kind {
-    /// What it is called, the folder below `.tradeops`, the ending, the shipped files.
-    fn files(self) -> (&'static str, &'static str, &'static str, shipped::Files) {
-        match self {
-            Self::Workflow => ("workflow", "scripts", ".rhai", shipped::SCRIPTS),
-            Self::Module => ("stdlib module", "std", ".rhai", shipped::STDLIB),
-            Self::Calendar => ("calendar", "calendars", ".toml", shipped::CALENDARS),
-        }
-    }
-}
-
-pub(super) fn eject(place: &Place, name: &str, kind: Kind, user: bool) -> anyhow::Result<Exit> {
-    let (what, folder, ending, table) = kind.files();
-    let name = match kind {
-        Kind::Workflow => name,
-        _ => name
-            .strip_prefix(folder)
-            .and_then(|rest| rest.strip_prefix('/'))
-            .unwrap_or(name),
+pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow::Result<Exit> {
+    let calendar = name.strip_prefix("calendars/");
+    let name = name.strip_suffix(".rhai").unwrap_or(name);
+    let (found, table, folder) = if let Some(name) = calendar {
+        let name = name.strip_suffix(".toml").unwrap_or(name);
+        (
+            (name, shipped::calendar(name)),
+            shipped::CALENDARS,
+            "calendars",
+        )
+    } else if let Some(name) = name.strip_prefix("checks/") {
+        ((name, shipped::check_file(name)), shipped::CHECKS, "checks")
+    } else if std || name.starts_with("std/") {
+        let name = name.strip_prefix("std/").unwrap_or(name);
+        ((name, shipped::module(name)), shipped::STDLIB, "std")
+    } else {
+        ((name, shipped::script(name)), shipped::SCRIPTS, "scripts")
     };
-    let name = name.strip_suffix(ending).unwrap_or(name);
-    let found = table
-        .iter()
-        .find(|(n, _)| *n == name)
-        .map(|(_, text)| *text);
-    let shown = match kind {
-        Kind::Workflow => name.to_owned(),
+    let (name, found) = found;
+    let shown = match folder {
+        "scripts" => name.to_owned(),
         _ => format!("{folder}/{name}"),
+    };
+    let ending = if folder == "calendars" {
+        "toml"
+    } else {
+        "rhai"
     };
     let Some(text) = found else {
         let names: Vec<_> = table.iter().map(|(n, _)| *n).collect();
@@ -53,6 +41,12 @@ pub(super) fn eject(place: &Place, name: &str, kind: Kind, user: bool) -> anyhow
             || format!("there are {}", names.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
+        let what = match folder {
+            "checks" => "check file",
+            "calendars" => "calendar",
+            "std" => "stdlib module",
+            _ => "workflow",
+        };
         return Err(told(
             Exit::Usage,
             format!("there is no shipped {what} `{name}`"),
@@ -65,7 +59,7 @@ pub(super) fn eject(place: &Place, name: &str, kind: Kind, user: bool) -> anyhow
         (false, _) => place.cwd.join(".tradeops"),
     };
     let folder = root.join(folder);
-    let file = folder.join(format!("{name}{ending}"));
+    let file = folder.join(format!("{name}.{ending}"));
     let cannot = |error: std::io::Error| {
         told(
             Exit::CannotCreate,

@@ -105,16 +105,13 @@ enum Command {
     },
     /// List the workflows, and which layer each comes from
     List,
-    /// Copy a shipped workflow, stdlib module or calendar into the project, to change it
+    /// Copy a shipped workflow, check file, stdlib module or calendar into the project, to change it
     Eject {
-        /// The workflow's name, or a stdlib module's with --std, or a calendar's with --calendar
+        /// The workflow's name, `checks/NAME`, `calendars/NAME`, or a stdlib module's with --std
         name: String,
         /// Eject a module of the stdlib instead
-        #[arg(long, conflicts_with = "calendar")]
-        std: bool,
-        /// Eject a calendar instead
         #[arg(long)]
-        calendar: bool,
+        std: bool,
         /// Into the user's folder instead of the project's
         #[arg(long)]
         user: bool,
@@ -214,19 +211,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
             run::run(&place, words)
         }
         Command::List => list::list(&place),
-        Command::Eject {
-            name,
-            std,
-            calendar,
-            user,
-        } => {
-            let kind = match (std, calendar) {
-                (true, _) => eject::Kind::Module,
-                (_, true) => eject::Kind::Calendar,
-                _ => eject::Kind::Workflow,
-            };
-            eject::eject(&place, &name, kind, user)
-        }
+        Command::Eject { name, std, user } => eject::eject(&place, &name, std, user),
         Command::Diff { name } => diff::diff(&place, name.as_deref()),
         Command::Check { scripts } => check::check(&place, &scripts),
         Command::Doc { name } => doc::doc(&place, name.as_deref()),

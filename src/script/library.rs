@@ -3,8 +3,9 @@
 //! Workflows: the path as given; the project's `.tradeops/scripts` and `scripts`, searched upward; the
 //! user's configuration folder; the copies inside the binary. `std/...` is the shipped stdlib, unless a
 //! module of it was ejected into the project or the user's folder. Every other import is relative to the
-//! importing file and may not leave the folder of the script that was started. Calendars are data files
-//! with the same layers.
+//! importing file and may not leave the folder of the script that was started.
+
+mod calendars;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -199,15 +200,25 @@ impl Library {
 
     /// The folders that may hold ejected stdlib modules.
     fn std_folders(&self) -> Vec<(Layer, PathBuf)> {
+        self.own_folders("std")
+    }
+
+    /// A folder of that name in `.tradeops`, searched upward, and in the user's folder.
+    fn own_folders(&self, name: &str) -> Vec<(Layer, PathBuf)> {
         let mut folders: Vec<_> = self
             .cwd
             .ancestors()
-            .map(|above| (Layer::Project, above.join(".tradeops/std")))
+            .map(|above| (Layer::Project, above.join(".tradeops").join(name)))
             .collect();
         if let Some(user) = &self.user {
-            folders.push((Layer::User, user.join("std")));
+            folders.push((Layer::User, user.join(name)));
         }
         folders
+    }
+
+    /// The folders that may hold check files.
+    fn check_folders(&self) -> Vec<(Layer, PathBuf)> {
+        self.own_folders("checks")
     }
 
     /// The script that `name` means.
@@ -217,6 +228,9 @@ impl Library {
             return self.read(&given, Layer::Given);
         }
         let stem = name.strip_suffix(".rhai").unwrap_or(name);
+        if let Some(file) = stem.strip_prefix("checks/") {
+            return self.check_file(file);
+        }
         if !stem.contains('/') {
             for (layer, folder) in self.script_folders() {
                 let path = folder.join(format!("{stem}.rhai"));
@@ -238,83 +252,42 @@ impl Library {
         })
     }
 
-    /// The data file of the calendar `name`: one of the project's or the user's, or the shipped one.
-    pub fn calendar(&self, name: &str) -> Result<Source, FindError> {
-        let id = format!("calendars/{name}.toml");
-        if is_calendar_name(name) {
-            for (layer, folder) in self.calendar_folders() {
-                let file = folder.join(format!("{name}.toml"));
-                if file.is_file() {
-                    trusted(&file)?;
-                    let text = read_text(&file)?;
-                    return Ok(Source::new(id, name, layer, Some(file), text));
-                }
-            }
-            if let Some(text) = shipped::calendar(name) {
-                return Ok(Source::new(id, name, Layer::Shipped, None, text.to_owned()));
-            }
-        }
-        let names = self.calendars();
-        Err(FindError::NoSuchCalendar {
-            name: name.to_owned(),
-            suggestion: crate::api::closest(name, names.iter().map(String::as_str))
-                .map(str::to_owned),
-        })
-    }
-
-    /// Every calendar's name, sorted.
-    pub fn calendars(&self) -> Vec<String> {
-        let mut names: Vec<String> = shipped::CALENDARS
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        for (_, folder) in self.calendar_folders() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                if let Ok(file) = entry.file_name().into_string()
-                    && let Some(stem) = file.strip_suffix(".toml")
-                    && is_calendar_name(stem)
-                {
-                    names.push(stem.to_owned());
-                }
-            }
-        }
-        names.sort();
-        names.dedup();
-        names
-    }
-
-    /// The folders that may hold calendars, the first to win first.
-    fn calendar_folders(&self) -> Vec<(Layer, PathBuf)> {
-        let mut folders: Vec<_> = self
-            .cwd
-            .ancestors()
-            .map(|above| (Layer::Project, above.join(".tradeops/calendars")))
-            .collect();
-        if let Some(user) = &self.user {
-            folders.push((Layer::User, user.join("calendars")));
-        }
-        folders
-    }
-
     /// Every workflow's name, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = shipped::SCRIPTS
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        for (_, folder) in self.script_folders() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                if let Ok(file) = entry.file_name().into_string()
-                    && let Some(stem) = file.strip_suffix(".rhai")
-                    && !stem.ends_with("_test")
-                {
-                    names.push(stem.to_owned());
-                }
+        names(shipped::SCRIPTS, &self.script_folders())
+    }
+
+    /// Every check file's name: the shipped ones in their order, then the operator's own, sorted.
+    pub fn check_names(&self) -> Vec<String> {
+        let shipped = shipped::CHECKS.iter().map(|(name, _)| (*name).to_owned());
+        let mut all: Vec<String> = shipped.collect();
+        for name in names(&[], &self.check_folders()) {
+            if !all.contains(&name) {
+                all.push(name);
             }
         }
-        names.sort();
-        names.dedup();
-        names
+        all
+    }
+
+    /// The check file that wins: the operator's, or the shipped one.
+    pub fn check_file(&self, name: &str) -> Result<Source, FindError> {
+        for (layer, folder) in self.check_folders() {
+            let path = folder.join(format!("{name}.rhai"));
+            if path.is_file() {
+                trusted(&path)?;
+                return self.read(&path, layer);
+            }
+        }
+        if let Some(text) = shipped::check_file(name) {
+            let id = format!("checks/{name}.rhai");
+            return Ok(Source::new(id, name, Layer::Shipped, None, text.to_owned()));
+        }
+        let names = self.check_names();
+        Err(FindError::NoSuchScript {
+            name: format!("checks/{name}"),
+            suggestion: crate::api::closest(name, names.iter().map(String::as_str))
+                .map(|near| format!("checks/{near}")),
+        })
     }
 
     /// The module that `path` means in `importer`, whose run was started from `main`.
@@ -427,10 +400,22 @@ impl Library {
     }
 }
 
-/// Plain enough to be a file's name: `XNYS`, `24x7`.
-fn is_calendar_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    !name.is_empty() && name.chars().all(plain)
+/// The names of scripts in a table of the shipped ones and in folders, sorted.
+fn names(shipped: &[(&str, &str)], folders: &[(Layer, PathBuf)]) -> Vec<String> {
+    let mut names: Vec<String> = shipped.iter().map(|(name, _)| (*name).to_owned()).collect();
+    for (_, folder) in folders {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if let Ok(file) = entry.file_name().into_string()
+                && let Some(stem) = file.strip_suffix(".rhai")
+                && !stem.ends_with("_test")
+            {
+                names.push(stem.to_owned());
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn has_ending(name: &str) -> bool {

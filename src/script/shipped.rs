@@ -1,21 +1,44 @@
 //! The scripts, stdlib modules and calendars inside the binary.
 
-/// Shipped files: name and text.
-pub type Files = &'static [(&'static str, &'static str)];
-
 /// The workflows: name and text.
-pub const SCRIPTS: Files = &[("health", include_str!("../../scripts/health.rhai"))];
+pub const SCRIPTS: &[(&str, &str)] = &[("health", include_str!("../../scripts/health.rhai"))];
 
 /// The stdlib, imported as `std/NAME`: name and text.
-pub const STDLIB: Files = &[
+pub const STDLIB: &[(&str, &str)] = &[
     ("checks", include_str!("../../stdlib/checks.rhai")),
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
 ];
 
+/// The check files of health, in the order of its report: name and text.
+pub const CHECKS: &[(&str, &str)] = &[
+    (
+        "presence",
+        include_str!("../../scripts/checks/presence.rhai"),
+    ),
+    (
+        "infrastructure",
+        include_str!("../../scripts/checks/infrastructure.rhai"),
+    ),
+    (
+        "monitoring",
+        include_str!("../../scripts/checks/monitoring.rhai"),
+    ),
+    (
+        "applications",
+        include_str!("../../scripts/checks/applications.rhai"),
+    ),
+    ("models", include_str!("../../scripts/checks/models.rhai")),
+    (
+        "resources",
+        include_str!("../../scripts/checks/resources.rhai"),
+    ),
+    ("machine", include_str!("../../scripts/checks/machine.rhai")),
+];
+
 /// The calendars: name and data file.
-pub const CALENDARS: Files = &[
+pub const CALENDARS: &[(&str, &str)] = &[
     ("24x7", include_str!("../../stdlib/calendars/24x7.toml")),
     ("XNYS", include_str!("../../stdlib/calendars/XNYS.toml")),
 ];
@@ -35,6 +58,11 @@ pub fn module(name: &str) -> Option<&'static str> {
     find(STDLIB, name)
 }
 
+/// The shipped check file of that name.
+pub fn check_file(name: &str) -> Option<&'static str> {
+    find(CHECKS, name)
+}
+
 fn find(files: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
     files
         .iter()
@@ -51,6 +79,7 @@ mod tests {
     fn every_file_is_shipped() {
         for (folder, ending, files) in [
             ("scripts", ".rhai", SCRIPTS),
+            ("scripts/checks", ".rhai", CHECKS),
             ("stdlib", ".rhai", STDLIB),
             ("stdlib/calendars", ".toml", CALENDARS),
         ] {
@@ -66,7 +95,8 @@ mod tests {
                 })
                 .collect();
             names.sort();
-            let shipped: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+            let mut shipped: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+            shipped.sort();
             assert_eq!(names, shipped, "{folder}");
         }
     }
