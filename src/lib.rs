@@ -5,6 +5,7 @@
 
 mod address;
 pub mod api;
+pub mod calendar;
 pub mod cli;
 pub mod docker;
 pub mod environment;

@@ -5,6 +5,7 @@
 
 mod args;
 mod branch;
+mod calendar;
 mod call;
 mod codec;
 mod dispatch;
@@ -41,6 +42,7 @@ pub mod units;
 mod workflow;
 
 pub use branch::{Branch, Frame, enter, with_branch};
+pub use calendar::Calendars;
 pub use call::Call;
 pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
@@ -65,6 +67,7 @@ pub use workflow::WorkflowRunner;
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
+    &calendar::NAMESPACE,
     &dns::NAMESPACE,
     &docker::NAMESPACE,
     &env::NAMESPACE,

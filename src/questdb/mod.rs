@@ -10,6 +10,7 @@ mod query;
 mod quote;
 mod reply;
 mod server;
+mod state;
 pub mod statement;
 mod transport;
 
@@ -19,3 +20,4 @@ pub use preview::{Hit, hit};
 pub use query::{Executed, Limits, Ping, exec, ping, query, value};
 pub use quote::{quote_name, quote_text};
 pub use server::Server;
+pub use state::{Integrity, Newest, integrity, newest};

@@ -13,7 +13,7 @@ use super::fault;
 use super::header::Header;
 use super::library::{Layer, Library, Source};
 use super::load::{Checked, NotRun};
-use super::nested::{Outermost, runner};
+use super::nested::{Outermost, calendars, runner};
 use super::program::Program;
 use super::syntax::literal_constant;
 pub use super::thread::SCRIPT_STACK;
@@ -138,6 +138,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     resources.get_or(|| sites);
     resources.get_or(|| Outermost(program.clone()));
     resources.get_or(|| check_files(request.library.clone()));
+    resources.get_or(|| calendars(request.library.clone()));
     resources.get_or(|| runner(request.library, request.env));
     resources.get_or(|| request.output);
     resources.get_or(|| api::StateFolder(request.state.clone()));

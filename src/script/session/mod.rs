@@ -166,6 +166,7 @@ impl Session {
             cx,
         });
         let resources = ground.resources();
+        resources.get_or(|| nested::calendars(setup.library.clone()));
         resources.get_or(|| nested::runner(setup.library.clone(), setup.env));
         resources.get_or(|| setup.output);
         resources.get_or(|| api::StateFolder(setup.state.clone()));

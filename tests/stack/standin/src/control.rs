@@ -17,6 +17,8 @@
 //! | `/reset` | all of it back to normal |
 //! | `/` | what is in force, and how many jobs were accepted |
 //!
+//! What only one product can be told (Loki to lose lines, Traefik to have a router in error) stands with that product.
+//!
 //! `slow`, `500`, `status` and `hang` take `path=/ready` (repeatable): only paths that start so. A 429 comes with
 //! a `Retry-After` and the counters of a limit that is used up.
 
@@ -231,9 +233,13 @@ impl Control {
     }
 }
 
-pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>) -> Handler {
+/// What one product alone can be told: whether it knew the path. It hears of `/reset`, too.
+pub(crate) type Own = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
+
+pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>, own: Own) -> Handler {
     let (control, metrics) = (Arc::clone(control), Arc::clone(metrics));
     Arc::new(move |request| {
+        let known = own(request);
         match request.path.as_str() {
             "/" => {}
             "/slow" => {
@@ -322,6 +328,7 @@ pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>) -> Handler
                 control.era.fetch_add(1, Ordering::Relaxed);
                 let _ = std::fs::remove_file(Control::crash_note());
             }
+            _ if known => {}
             _ => {
                 return Response::json(
                     404,

@@ -23,7 +23,6 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
     let ports: &[u16] = match name {
         "weaviate" => &[8080, 2112],
         "minio" => &[9000, 9001],
-        "traefik" => &[80, 443, 8080],
         "pulsar" => &[6650, 8080],
         "promtail" => &[9080],
         "ollama" => &[11434],
@@ -92,15 +91,6 @@ fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Respo
             "<!doctype html><title>MinIO Console</title>",
         )),
         ("minio", "GET", "/minio/v2/metrics/cluster") => Some(Response::page(metrics.page())),
-        ("traefik", "GET", "/ping") => Some(ok(sick, "OK")),
-        ("traefik", "GET", "/api/overview") => Some(Response::json(
-            200,
-            &json!({"http": {"routers": {"total": 3, "warnings": 0, "errors": 0}, "services": {"total": 3, "warnings": 0, "errors": 0}}, "providers": ["Docker"]}),
-        )),
-        ("traefik", "GET", "/api/rawdata") => Some(Response::json(
-            200,
-            &json!({"routers": {"api@docker": {"status": "enabled", "rule": "Host(`localhost`)"}}, "services": {"api@docker": {"status": "enabled"}}}),
-        )),
         ("pulsar", "GET", "/admin/v2/brokers/health") => Some(ok(sick, "ok")),
         ("pulsar", "GET", "/admin/v2/clusters") => {
             Some(Response::json(200, &json!(["standalone"])))
