@@ -5,6 +5,7 @@
 
 mod address;
 pub mod api;
+pub mod calendar;
 pub mod cli;
 pub mod docker;
 pub mod environment;
@@ -17,6 +18,7 @@ pub mod net;
 pub mod postgres;
 pub mod process;
 pub mod prometheus;
+pub mod provider;
 pub mod questdb;
 pub mod redis;
 pub mod report;

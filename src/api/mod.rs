@@ -5,6 +5,7 @@
 
 mod args;
 mod branch;
+mod calendar;
 mod call;
 mod codec;
 mod connection;
@@ -25,6 +26,7 @@ mod primitive;
 mod proc;
 mod progress;
 mod prom;
+mod provider;
 mod questdb;
 mod redis;
 mod regex;
@@ -41,12 +43,13 @@ pub mod units;
 mod workflow;
 
 pub use branch::{Branch, Frame, enter, with_branch};
+pub use calendar::Calendars;
 pub use call::Call;
 pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
 pub(crate) use dispatch::{closest, to_json};
 pub use failure::{Failure, Kind};
-pub use output::{AtEnd, Cleanup, Output, OutputLost, StateFolder};
+pub use output::{AtEnd, Cleanup, Output, OutputLost, ScriptSettings, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
 };
@@ -65,6 +68,7 @@ pub use workflow::WorkflowRunner;
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
+    &calendar::NAMESPACE,
     &dns::NAMESPACE,
     &docker::NAMESPACE,
     &env::NAMESPACE,
@@ -77,6 +81,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &postgres::NAMESPACE,
     &proc::NAMESPACE,
     &prom::NAMESPACE,
+    &provider::NAMESPACE,
     &questdb::NAMESPACE,
     &redis::NAMESPACE,
     &regex::NAMESPACE,

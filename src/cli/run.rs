@@ -48,6 +48,7 @@ pub(super) fn run_as(
     std::mem::forget(checked.program.clone());
     announce(&source);
     announce_modules(&checked.program);
+    super::announce::calendars(&checked.program);
     for warning in &checked.warnings {
         terminal::diagnostic(warning, &checked.program, &Redactor::new());
     }

@@ -6,6 +6,7 @@ mod preview;
 mod query;
 mod server;
 mod session;
+mod state;
 pub mod statement;
 mod value;
 
@@ -15,3 +16,7 @@ pub use parameter::Parameter;
 pub use preview::{Hit, hit};
 pub use query::{Executed, Ping, exec, ping, query, value};
 pub use server::{Login, Server};
+pub use state::{
+    Connections, Replica, Replication, Slot, Transaction, Transactions, connections, replication,
+    transactions,
+};

@@ -10,6 +10,7 @@ mod query;
 mod quote;
 mod reply;
 mod server;
+mod state;
 pub mod statement;
 mod transport;
 
@@ -20,3 +21,4 @@ pub use preview::{Hit, hit};
 pub use query::{Executed, Ping, exec, ping, query, value};
 pub use quote::{quote_name, quote_text};
 pub use server::Server;
+pub use state::{Integrity, Newest, integrity, newest};

@@ -6,8 +6,12 @@
     reason = "the measured numbers, shown with --nocapture and on failure"
 )]
 
+mod backups;
 mod bounds;
+mod fault;
+mod models;
 mod numbers;
 mod page;
+mod providers;
 mod stack;
 mod verdicts;
