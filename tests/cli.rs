@@ -576,6 +576,7 @@ fn every_example_passes_the_check() {
 
 /// Namespaces whose examples talk to a server: they run in the tests of their own areas, against the test stack.
 const SERVERS: &[&str] = &[
+    "alertmanager",
     "alerts",
     "api",
     "compose",
