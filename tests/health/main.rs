@@ -7,7 +7,9 @@
 )]
 
 mod bounds;
+mod monitoring;
 mod numbers;
 mod page;
+mod project;
 mod stack;
 mod verdicts;
