@@ -1,6 +1,7 @@
 //! A small compose project of one test's own: a few containers with compose's labels, on a network where each has its
 //! service's name, and health asked about it alone. All of it goes with its handle.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -98,13 +99,13 @@ impl Project {
         docker(&[words, &[self.container(service).as_str()]].concat())
     }
 
-    /// A folder that the container's user may read, or write too.
+    /// A folder that the container's user may read and write.
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
         let path = self.stack.folder.path().join(name);
         std::fs::create_dir_all(&path).expect("a folder");
         // The way to it must be open, too.
-        for folder in [self.stack.folder.path(), &path] {
-            open_to_all(folder);
+        for (folder, mode) in [(self.stack.folder.path(), 0o755), (&path, 0o777)] {
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).expect("a mode");
         }
         path
     }
@@ -203,9 +204,4 @@ impl Drop for Project {
 fn wrong(asked: &Asked) -> Vec<&Value> {
     let fine = |check: &&Value| !["ok", "skipped"].map(Value::from).contains(&check["status"]);
     asked.checks().iter().filter(fine).collect()
-}
-
-fn open_to_all(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).expect("a mode");
 }
