@@ -599,6 +599,8 @@ fn prometheus_alone() {
     project.finds(config, &[], &[]);
     reload(&sound.replace("alerting:", "# alerting:"), RULES);
     project.finds(nowhere, &[], &[]);
+    reload(&sound, RULES);
+    project.well(&[]);
     reload(
         &SOUND
             .replace("scrape_configs:", "# scrape_configs:")
