@@ -3,6 +3,7 @@
 //! The files are thin: convert in, call the domain, convert out. The one wrapper around every call is
 //! in `dispatch`; the gate that it passes is the floor below.
 
+mod alertmanager;
 mod args;
 mod branch;
 mod calendar;
@@ -19,6 +20,7 @@ mod history;
 mod http;
 mod json;
 mod lock;
+mod loki;
 mod output;
 mod plan;
 mod postgres;
@@ -67,6 +69,7 @@ pub use workflow::WorkflowRunner;
 
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
+    &alertmanager::NAMESPACE,
     &args::NAMESPACE,
     &calendar::NAMESPACE,
     &dns::NAMESPACE,
@@ -77,6 +80,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &http::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
+    &loki::NAMESPACE,
     &plan::NAMESPACE,
     &postgres::NAMESPACE,
     &proc::NAMESPACE,

@@ -10,6 +10,7 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
     ("targets", include_str!("../../stdlib/targets.rhai")),
+    ("watching", include_str!("../../stdlib/watching.rhai")),
 ];
 
 /// The check files of health, in the order of its report: name and text.
@@ -26,6 +27,7 @@ pub const CHECKS: &[(&str, &str)] = &[
         "monitoring",
         include_str!("../../scripts/checks/monitoring.rhai"),
     ),
+    ("loki", include_str!("../../scripts/checks/loki.rhai")),
     (
         "applications",
         include_str!("../../scripts/checks/applications.rhai"),

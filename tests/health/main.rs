@@ -13,5 +13,7 @@ mod models;
 mod numbers;
 mod page;
 mod providers;
+mod monitoring;
+mod project;
 mod stack;
 mod verdicts;
