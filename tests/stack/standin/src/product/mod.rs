@@ -6,6 +6,7 @@ mod grafana;
 mod ingestion;
 mod loki;
 mod platform;
+mod stores;
 mod traefik;
 
 use std::path::Path;
@@ -66,6 +67,7 @@ pub(crate) fn start(name: &'static str, control: &Arc<Control>) -> Product {
         "loki" => loki::start(control),
         "grafana" => grafana::start(control),
         "traefik" => traefik::start(control),
+        "weaviate" | "minio" | "pulsar" => stores::start(name, control),
         "api" | "ml" | "data-ingestion" | "signal-generator" | "execution" | "risk-monitor"
         | "strategy-engine" | "backtesting" => app::start(name, control),
         _ => platform::start(name, control),
