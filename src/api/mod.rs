@@ -8,6 +8,7 @@ mod branch;
 mod calendar;
 mod call;
 mod codec;
+mod connection;
 mod dispatch;
 mod dns;
 mod docker;
