@@ -7,6 +7,7 @@
 )]
 
 mod bounds;
+mod data;
 mod numbers;
 mod page;
 mod stack;
