@@ -29,6 +29,13 @@ pub const CHECKS: &[(&str, &str)] = &[
     ),
     ("loki", include_str!("../../scripts/checks/loki.rhai")),
     (
+        "postgres",
+        include_str!("../../scripts/checks/postgres.rhai"),
+    ),
+    ("redis", include_str!("../../scripts/checks/redis.rhai")),
+    ("questdb", include_str!("../../scripts/checks/questdb.rhai")),
+    ("stores", include_str!("../../scripts/checks/stores.rhai")),
+    (
         "applications",
         include_str!("../../scripts/checks/applications.rhai"),
     ),

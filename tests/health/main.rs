@@ -8,12 +8,13 @@
 
 mod backups;
 mod bounds;
+mod data;
 mod fault;
 mod models;
+mod monitoring;
 mod numbers;
 mod page;
-mod providers;
-mod monitoring;
 mod project;
+mod providers;
 mod stack;
 mod verdicts;

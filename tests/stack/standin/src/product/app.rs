@@ -95,6 +95,9 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
     app.declare();
     let busy = Arc::clone(&app);
     std::thread::spawn(move || busy.be_busy(paths));
+    if name == "data-ingestion" {
+        ingestion::feed(control);
+    }
     let handler: Handler = Arc::new(move |request| app.answer(request));
     if name == "data-ingestion" {
         return Product::new(&[port, polygon::PORT], metrics, handler);

@@ -1,12 +1,15 @@
 //! The ingestion service's own API: streams, coverage, backfills. Coverage is asked of the real QuestDB, and
 //! what a backfill says it stored, it stored there (made-up data).
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::app::App;
 use super::{backends, env, quote};
+use crate::control::Control;
 use crate::http::{Request, Response};
 use crate::text;
 
@@ -22,6 +25,31 @@ pub(super) const LOOPS: [(&str, u64); 7] = [
 ];
 
 pub(super) type Answer = Result<Response, Response>;
+/// What its streams write, as the tables of the stack have it.
+const FED: [&str; 4] = [
+    "INSERT INTO market_data (symbol, timestamp, open, high, low, close, volume, source) VALUES ('SPY', now(), 100, 102, 99, 101, 1000, 'stream')",
+    "INSERT INTO options_data (underlying, option_symbol, timestamp, bid, ask, last, volume, source) VALUES ('AAPL', 'O:AAPLC100', now(), 1, 1.1, 1.05, 10, 'stream')",
+    "INSERT INTO news_items (symbol, ts, title, source, url, sentiment, relevance, provider) VALUES ('AAPL', now(), 'a title', 'stream', 'http://localhost/', 0.1, 0.5, 'stream')",
+    "INSERT INTO social_signals (symbol, source, ts, sentiment, engagement, influence, author, url, content) VALUES ('AAPL', 'stream', now(), 0.1, 0.5, 0.5, 'ann', 'http://localhost/', 'a post')",
+];
+
+/// A row into each table every half minute, for as long as the process lives.
+pub(super) fn feed(control: &Arc<Control>) {
+    let control = Arc::clone(control);
+    std::thread::spawn(move || {
+        loop {
+            for statement in FED {
+                if let Err(cause) = backends::questdb(statement) {
+                    control
+                        .log
+                        .warn("a row was not stored", &[("cause", &cause)]);
+                }
+            }
+            std::thread::sleep(Duration::from_secs(30));
+        }
+    });
+}
+
 
 pub(super) fn answer(app: &App, request: &Request) -> Response {
     let path = request.path.trim_start_matches('/');

@@ -8,6 +8,7 @@ mod loki;
 mod platform;
 mod polygon;
 mod quote;
+mod stores;
 mod traefik;
 
 use std::path::Path;
@@ -68,6 +69,7 @@ pub(crate) fn start(name: &'static str, control: &Arc<Control>) -> Product {
         "loki" => loki::start(control),
         "grafana" => grafana::start(control),
         "traefik" => traefik::start(control),
+        "weaviate" | "minio" | "pulsar" => stores::start(name, control),
         "api" | "ml" | "data-ingestion" | "signal-generator" | "execution" | "risk-monitor"
         | "strategy-engine" | "backtesting" => app::start(name, control),
         _ => platform::start(name, control),

@@ -21,9 +21,6 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
         text::unix_seconds(),
     );
     let ports: &[u16] = match name {
-        "weaviate" => &[8080, 2112],
-        "minio" => &[9000, 9001],
-        "pulsar" => &[6650, 8080],
         "promtail" => &[9080],
         "ollama" => &[11434],
         "redis-exporter" => &[9121],
@@ -56,48 +53,6 @@ fn ok(sick: bool, body: &str) -> Response {
 
 fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Response {
     let found = match (name, request.verb(), request.path.as_str()) {
-        ("weaviate", "GET", "/v1/.well-known/ready" | "/v1/.well-known/live") => Some(ok(sick, "")),
-        ("weaviate", "GET", "/v1/meta") => Some(Response::json(
-            200,
-            &json!({"hostname": "http://[::]:8080", "version": "1.33.0", "modules": {}}),
-        )),
-        ("weaviate", "GET", "/v1/nodes") => Some(Response::json(
-            200,
-            &json!({"nodes": [{
-                "name": "node1", "version": "1.33.0", "status": if sick { "UNHEALTHY" } else { "HEALTHY" },
-                "stats": {"objectCount": 1200, "shardCount": 4}, "batchStats": {"queueLength": 0, "ratePerSecond": 0},
-            }]}),
-        )),
-        ("weaviate", "GET", "/v1/schema") => {
-            let classes = [
-                "NewsArticle",
-                "SocialSentiment",
-                "OptionContract",
-                "EquityBar",
-            ];
-            let classes: serde_json::Value = classes
-                .iter()
-                .map(|class| json!({"class": class}))
-                .collect();
-            Some(Response::json(200, &json!({ "classes": classes })))
-        }
-        (
-            "minio",
-            "GET",
-            "/minio/health/live" | "/minio/health/ready" | "/minio/health/cluster",
-        ) => Some(ok(sick, "")),
-        ("minio", "GET", "/") => Some(Response::html(
-            200,
-            "<!doctype html><title>MinIO Console</title>",
-        )),
-        ("minio", "GET", "/minio/v2/metrics/cluster") => Some(Response::page(metrics.page())),
-        ("pulsar", "GET", "/admin/v2/brokers/health") => Some(ok(sick, "ok")),
-        ("pulsar", "GET", "/admin/v2/clusters") => {
-            Some(Response::json(200, &json!(["standalone"])))
-        }
-        ("pulsar", "GET", "/admin/v2/tenants") => {
-            Some(Response::json(200, &json!(["public", "trading"])))
-        }
         ("cadvisor", "GET", "/healthz") => Some(ok(sick, "ok")),
         ("promtail", "GET", "/ready") => Some(ok(sick, "Ready\n")),
         ("ollama", "GET", "/") => Some(ok(sick, "Ollama is running")),
