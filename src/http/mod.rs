@@ -21,7 +21,7 @@ pub use error::{Error, Phase};
 pub use exchange::request;
 pub use json::{JsonError, json};
 pub use probe::{Probe, probe};
-pub use request::{Allow, Auth, Hop, Request};
+pub use request::{Allow, Auth, Hop, Piece, Request, Sink};
 pub use response::{Header, Response};
 pub use retry::Retry;
 pub use tls::Tls;

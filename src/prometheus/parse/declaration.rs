@@ -121,6 +121,13 @@ impl Parser {
         let index = self.family(Arc::clone(&name))?;
         self.enter(index)?;
         let strict = self.store.format == Format::OpenMetrics;
+        let parts = kind.map_or(&[][..], |kind| kind.suffixes(self.store.format));
+        // Samples that would be parts of this one, had it been declared before them.
+        let early = parts.iter().any(|suffix| {
+            let part = self.store.by_name.get(&*format!("{name}{suffix}"));
+            part.and_then(|part| self.store.families.get(*part as usize))
+                .is_some_and(|part| !part.declared && part.samples > 0)
+        });
         let Some(family) = self.store.families.get_mut(index as usize) else {
             return Ok(());
         };
@@ -144,7 +151,7 @@ impl Parser {
             return Err(Fault::Contradiction { keyword, name });
         }
         // The classic format takes a late HELP, as its reference does.
-        if family.samples > 0 && (strict || (kind.is_some() && !known)) {
+        if family.samples > 0 && (strict || (kind.is_some() && !known)) || (early && !known) {
             let name = name();
             return Err(Fault::Late { keyword, name });
         }

@@ -34,6 +34,8 @@ pub struct Stream {
     pending: Vec<u8>,
     /// Lines that were read.
     lines: usize,
+    /// How much text is looked at together.
+    pub(super) block: usize,
 }
 
 impl Stream {
@@ -44,6 +46,7 @@ impl Stream {
             parser: Parser::new(format, limits),
             pending: Vec::new(),
             lines: 0,
+            block: BLOCK,
         }
     }
 
@@ -57,9 +60,9 @@ impl Stream {
         chunk: &[u8],
         mut visit: impl FnMut(Sample<'_>),
     ) -> Result<(), ParseError> {
-        for piece in chunk.chunks(BLOCK) {
+        for piece in chunk.chunks(self.block) {
             self.pending.extend_from_slice(piece);
-            if self.pending.len() < BLOCK {
+            if self.pending.len() < self.block {
                 continue;
             }
             match memchr::memrchr(b'\n', &self.pending) {
