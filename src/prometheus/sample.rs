@@ -5,6 +5,7 @@ use std::fmt;
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 
+use super::scan::find;
 use super::store::{ExemplarRecord, LabelRecord, LabelSet, NO_TIMESTAMP, SampleRecord, Store};
 
 /// Samples in page order.
@@ -192,9 +193,9 @@ impl<'p> Iterator for LabelIter<'p> {
             return Some((self.store.str(label.name), self.store.str(label.value)));
         }
         let bytes = self.text.as_bytes();
-        let equals = bytes.iter().position(|byte| *byte == b'=')?;
+        let equals = find(b'=', bytes)?;
         let value = equals + 2;
-        let end = value + super::scan::quote_at(bytes.get(value..)?)?;
+        let end = value + find(b'"', bytes.get(value..)?)?;
         let label = (self.text.get(..equals)?, self.text.get(value..end)?);
         self.text = self.text.get(end + 2..).unwrap_or_default();
         Some(label)

@@ -128,23 +128,41 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Most label values are shorter than what a call of `memchr` costs.
-const SHORT: usize = 12;
-
-fn quote_or_backslash(tail: &[u8]) -> Option<usize> {
-    let head = tail.get(..SHORT).unwrap_or(tail);
-    let near = head.iter().position(|byte| matches!(byte, b'"' | b'\\'));
-    near.or_else(|| {
-        let rest = tail.get(SHORT..)?;
-        memchr::memchr2(b'"', b'\\', rest).map(|at| at + SHORT)
-    })
+/// Eight bytes that are all this one.
+const fn eight(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
 }
 
-/// Where the next quote is, in text that is known to have no escapes.
-pub(super) fn quote_at(tail: &[u8]) -> Option<usize> {
-    let head = tail.get(..SHORT).unwrap_or(tail);
-    let near = head.iter().position(|byte| *byte == b'"');
-    near.or_else(|| memchr::memchr(b'"', tail.get(SHORT..)?).map(|at| at + SHORT))
+/// The highest bit of each byte that is 0; only the lowest one found is certain.
+const fn zeros(bytes: u64) -> u64 {
+    bytes.wrapping_sub(eight(1)) & !bytes & eight(0x80)
+}
+
+/// Most strings are shorter than what a call of `memchr` costs: eight bytes at a time, without one.
+fn quote_or_backslash(tail: &[u8]) -> Option<usize> {
+    let (chunks, rest) = tail.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let bytes = u64::from_le_bytes(*chunk);
+        let found = zeros(bytes ^ eight(b'"')) | zeros(bytes ^ eight(b'\\'));
+        if found != 0 {
+            return Some(index * 8 + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    let near = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    near.map(|at| tail.len() - rest.len() + at)
+}
+
+/// Where the next byte of this kind is.
+pub(super) fn find(byte: u8, tail: &[u8]) -> Option<usize> {
+    let (chunks, rest) = tail.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let found = zeros(u64::from_le_bytes(*chunk) ^ eight(byte));
+        if found != 0 {
+            return Some(index * 8 + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    let near = rest.iter().position(|other| *other == byte);
+    near.map(|at| tail.len() - rest.len() + at)
 }
 
 /// How many bytes two lines have in common from their beginnings on.
