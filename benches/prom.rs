@@ -17,7 +17,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use prometheus_parse::{Scrape, Value};
-use tradeops::prometheus::{Format, Limits, Page, ParseError, Selector, Stream, lifetime, parse, parse_only};
+use tradeops::prometheus::{
+    Format, Limits, Page, ParseError, Selector, Stream, lifetime, parse, parse_only,
+};
 
 const RUNS: usize = 5;
 const GOAL: f64 = 20.0;
@@ -56,13 +58,17 @@ fn main() -> ExitCode {
         let lines = || black_box(&text).lines().map(|line| Ok(line.to_owned()));
         let (peer, scrape) = timed(|| Scrape::parse(lines()));
         sums[4] = theirs(scrape);
-        let (newlines, _) = timed(|| memchr::memchr_iter(b'\n', black_box(text.as_bytes())).count());
+        let (newlines, _) =
+            timed(|| memchr::memchr_iter(b'\n', black_box(text.as_bytes())).count());
         let times = [copied, taken, read, chunks, kept, peer, newlines];
         for (best, time) in best.iter_mut().zip(times) {
             *best = (*best).min(time);
         }
         if family.samples != 1300 {
-            println!("the kept family has {} samples instead of 1300", family.samples);
+            println!(
+                "the kept family has {} samples instead of 1300",
+                family.samples
+            );
             return ExitCode::FAILURE;
         }
     }
@@ -84,13 +90,22 @@ fn main() -> ExitCode {
             best[5].as_secs_f64() / seconds
         );
     }
-    println!("samples: {}, sum of their values: {:e}", sums[0].samples, sums[0].values);
+    println!(
+        "samples: {}, sum of their values: {:e}",
+        sums[0].samples, sums[0].values
+    );
     quantiles(&text);
 
     let equal = sums.iter().all(|sum| sum.equals(&sums[4]));
     let ratio = best[5].as_secs_f64() / best[2].as_secs_f64();
-    println!("equal to prometheus-parse: {equal}; ratio with all labels read: {ratio:.1} (goal {GOAL})");
-    if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!(
+        "equal to prometheus-parse: {equal}; ratio with all labels read: {ratio:.1} (goal {GOAL})"
+    );
+    if equal {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// What a reader found.

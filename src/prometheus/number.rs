@@ -16,7 +16,9 @@ pub(super) fn float(token: &[u8]) -> Result<f64, Fault> {
         return Ok(value);
     }
     let signed_nan = matches!(token.first(), Some(b'+' | b'-'))
-        && token.get(1..).is_some_and(|t| t.eq_ignore_ascii_case(b"nan"));
+        && token
+            .get(1..)
+            .is_some_and(|t| t.eq_ignore_ascii_case(b"nan"));
     let value = std::str::from_utf8(token)
         .ok()
         .filter(|_| !signed_nan)
@@ -93,16 +95,44 @@ mod tests {
     #[test]
     fn spellings() {
         for text in [
-            "0", "007", "1.", ".5", "1.5", "123456789012345", "12345678901234.5", "-2", "+3", "1e3",
-            "1E-3", "Inf", "+inf", "-Infinity", "nan", "NaN", "9007199254740993", "0.1", "-0",
+            "0",
+            "007",
+            "1.",
+            ".5",
+            "1.5",
+            "123456789012345",
+            "12345678901234.5",
+            "-2",
+            "+3",
+            "1e3",
+            "1E-3",
+            "Inf",
+            "+inf",
+            "-Infinity",
+            "nan",
+            "NaN",
+            "9007199254740993",
+            "0.1",
+            "-0",
         ] {
-            let (ours, std) = (float(text.as_bytes()).unwrap(), text.parse::<f64>().unwrap());
+            let (ours, std) = (
+                float(text.as_bytes()).unwrap(),
+                text.parse::<f64>().unwrap(),
+            );
             assert!(ours.to_bits() == std.to_bits(), "{text}: {ours} {std}");
         }
-        for text in ["", ".", "-", "1..2", "1_0", "0x1", "+nan", "-NaN", "1e", "e1", "1 "] {
-            assert!(matches!(float(text.as_bytes()), Err(Fault::BadValue { .. })), "{text}");
+        for text in [
+            "", ".", "-", "1..2", "1_0", "0x1", "+nan", "-NaN", "1e", "e1", "1 ",
+        ] {
+            assert!(
+                matches!(float(text.as_bytes()), Err(Fault::BadValue { .. })),
+                "{text}"
+            );
         }
-        assert!(matches!(float(b"1e999"), Err(Fault::ValueOutOfRange { .. })));
+        assert!(matches!(
+            float(b"1e999"),
+            Err(Fault::ValueOutOfRange { .. })
+        ));
     }
 
     proptest! {

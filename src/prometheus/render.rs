@@ -52,11 +52,7 @@ fn timestamp(f: &mut impl Write, time: i64, format: Format) -> fmt::Result {
 }
 
 /// The lines that declare a family.
-pub(super) fn declaration(
-    f: &mut impl Write,
-    family: &Family<'_>,
-    format: Format,
-) -> fmt::Result {
+pub(super) fn declaration(f: &mut impl Write, family: &Family<'_>, format: Format) -> fmt::Result {
     let kind = family.kind().word_in(format);
     let lines = [
         ("HELP", family.help()),

@@ -137,10 +137,7 @@ impl Store {
         if set.len & RECORDS == 0 {
             (self.text.get(start..start + len).unwrap_or_default(), &[])
         } else {
-            (
-                "",
-                self.labels.get(start..start + len).unwrap_or_default(),
-            )
+            ("", self.labels.get(start..start + len).unwrap_or_default())
         }
     }
 

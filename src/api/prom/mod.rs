@@ -70,10 +70,14 @@ prom::value(page, "jobs_total") == 7.0"##,
         },
         Primitive {
             name: "scrape",
-            params: &[param("url", Ty::Str, "the page, absolute: `http://api:8000/metrics`")],
+            params: &[param(
+                "url",
+                Ty::Str,
+                "the page, absolute: `http://api:8000/metrics`",
+            )],
             options: super::http::SCRAPE,
             capability: Some("http.read"),
-            returns: Ty::Handle("Page"),
+            returns: Ty::Str,
             errors: &[
                 Kind::Unreachable,
                 Kind::Timeout,
@@ -81,10 +85,10 @@ prom::value(page, "jobs_total") == 7.0"##,
                 Kind::Invalid,
                 Kind::Failed,
             ],
-            doc: "Fetches a metrics page and reads it while it comes. With `only`, it holds nothing but these metrics, however long the page is; all of the page is checked all the same.\n\nIt is an HTTP read with that one's options, rules and capability. The `Content-Type` tells the format, as it does for Prometheus. A status other than 2xx is `failed`, a page that is none `invalid`.",
+            doc: "Fetches a metrics page, checks it while it comes, and gives it as text for `prom::parse`. With `only`, it holds nothing but these metrics, however long the page is; all of the page is checked all the same.\n\nIt is an HTTP read with that one's options, rules and capability. The `Content-Type` tells the format, as it does for Prometheus. A status other than 2xx is `failed`, a page that is none `invalid`.",
             example: r##"let up = false;
 try {
-    let page = prom::scrape("http://127.0.0.1:1/metrics", #{ only: ["up"], timeout: "2s" });
+    let page = prom::parse(prom::scrape("http://127.0.0.1:1/metrics", #{ only: ["up"], timeout: "2s" }));
     up = prom::value(page, "up") == 1.0;
 } catch (e) { }
 up"##,

@@ -24,8 +24,10 @@ pub(super) const PARSE: &[Param] = &[
 ];
 
 /// What a server is asked for. Classic first: names of metrics are the ones that everybody knows then.
-const TEXT_FIRST: &str = "text/plain;version=0.0.4, application/openmetrics-text;version=1.0.0;q=0.5, */*;q=0.1";
-const OPENMETRICS_FIRST: &str = "application/openmetrics-text;version=1.0.0, text/plain;version=0.0.4;q=0.5, */*;q=0.1";
+const TEXT_FIRST: &str =
+    "text/plain;version=0.0.4, application/openmetrics-text;version=1.0.0;q=0.5, */*;q=0.1";
+const OPENMETRICS_FIRST: &str =
+    "application/openmetrics-text;version=1.0.0, text/plain;version=0.0.4;q=0.5, */*;q=0.1";
 
 fn handle(page: Page) -> Dynamic {
     Handle::of("Page", format!("{} samples", page.len()), page)
@@ -122,13 +124,10 @@ pub(super) fn scrape(call: &Call<'_>) -> Answer {
         let message = format!("{url} answered {}", response.status);
         return Err(Failure::new(Kind::Failed, message).status(response.status));
     }
-    let coming = coming
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+    let coming = coming.lock().unwrap_or_else(PoisonError::into_inner).take();
     let content_type = response.headers.get("content-type").map(String::as_str);
     // A body without a byte came in no piece.
-    let coming =
-        coming.unwrap_or_else(|| Coming::begin(content_type.unwrap_or_default(), &only));
-    Ok(handle(coming.finish()?))
+    let coming = coming.unwrap_or_else(|| Coming::begin(content_type.unwrap_or_default(), &only));
+    // As text: what a run has read must be there for its replay, and a page is not a value.
+    Ok(coming.finish()?.to_string().into())
 }

@@ -47,7 +47,11 @@ pub(super) static EXEMPLAR: Shape = Shape {
     doc: "One observation behind a counter or a bucket.",
     fields: &[
         field("labels", Ty::Map, "where to find more: `trace_id`, mostly"),
-        field("value", Ty::Float, "what was observed: a request's seconds, say"),
+        field(
+            "value",
+            Ty::Float,
+            "what was observed: a request's seconds, say",
+        ),
         field(
             "timestamp_ms",
             Ty::Opt(&Ty::Int),

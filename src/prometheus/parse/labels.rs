@@ -230,7 +230,13 @@ impl Marks {
         Ok(Some(mark))
     }
 
-    fn check_name(&self, line: &[u8], mark: &Mark, count: usize, limit: usize) -> Result<(), Fault> {
+    fn check_name(
+        &self,
+        line: &[u8],
+        mark: &Mark,
+        count: usize,
+        limit: usize,
+    ) -> Result<(), Fault> {
         if count >= limit {
             return Err(Fault::TooManyLabels { limit });
         }

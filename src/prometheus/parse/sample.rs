@@ -158,7 +158,12 @@ impl Parser {
             let name = self.store.str(record.name).to_owned();
             return Err((at, Fault::ExemplarHere { name }));
         }
-        if !cursor.line.get(at..).unwrap_or_default().starts_with(b"# {") {
+        if !cursor
+            .line
+            .get(at..)
+            .unwrap_or_default()
+            .starts_with(b"# {")
+        {
             return Err((
                 at,
                 Fault::ExpectedExemplar {

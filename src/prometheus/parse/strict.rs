@@ -252,8 +252,13 @@ impl Buckets {
 
     fn counted(&mut self, sample: &Sample<'_>) -> Result<(), Fault> {
         // It may stand before its buckets, or after others'.
-        let differs = self.is_of(sample) && self.le == f64::INFINITY && self.count != sample.value();
-        if differs { Err(Fault::CountDiffers) } else { Ok(()) }
+        let differs =
+            self.is_of(sample) && self.le == f64::INFINITY && self.count != sample.value();
+        if differs {
+            Err(Fault::CountDiffers)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether a sample is of this histogram; leaves its labels in `spare`.

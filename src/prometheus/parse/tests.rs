@@ -233,9 +233,18 @@ fn errors_say_where() {
             "a_bucket{le=\"1\"} 5 # {trace=\"x\"} 0.5 17.1",
             "line 1, column 20: exemplars exist in OpenMetrics only, and such a page ends with `# EOF`",
         ),
-        ("a 1 2 # x", "line 1, column 7: exemplars exist in OpenMetrics only, and such a page ends with `# EOF`"),
-        ("# TYPE a unknown", "line 1, column 10: unknown metric type `unknown`"),
-        ("# TYPE a info", "line 1, column 10: unknown metric type `info`"),
+        (
+            "a 1 2 # x",
+            "line 1, column 7: exemplars exist in OpenMetrics only, and such a page ends with `# EOF`",
+        ),
+        (
+            "# TYPE a unknown",
+            "line 1, column 10: unknown metric type `unknown`",
+        ),
+        (
+            "# TYPE a info",
+            "line 1, column 10: unknown metric type `info`",
+        ),
         ("a +NaN", "line 1, column 3: bad value `+NaN`"),
         (
             "a{b=\"1\",c=\"2\"} 1\na{b=\"1\",c=\"2} 1",
@@ -306,4 +315,3 @@ fn views_serialise_as_maps() {
     let expected = r#"[{"name":"a","type":"gauge","help":null,"unit":null,"samples":[{"name":"a","labels":{"b":"c"},"value":1.5,"timestamp_ms":7,"exemplar":null}]}]"#;
     assert_eq!(serde_json::to_string(&page).unwrap(), expected);
 }
-

@@ -24,9 +24,13 @@ fn told(page: &Page) -> Vec<String> {
         ));
         for sample in family.samples() {
             let labels: Vec<_> = sample.labels().collect();
-            let exemplar = sample
-                .exemplar()
-                .map(|e| (e.labels().collect::<Vec<_>>(), bits(e.value()), e.timestamp_ms()));
+            let exemplar = sample.exemplar().map(|e| {
+                (
+                    e.labels().collect::<Vec<_>>(),
+                    bits(e.value()),
+                    e.timestamp_ms(),
+                )
+            });
             all.push(format!(
                 "{} {labels:?} {} {:?} {exemplar:?}",
                 sample.name(),
@@ -40,7 +44,11 @@ fn told(page: &Page) -> Vec<String> {
 
 /// One NaN is as good as another.
 fn bits(value: f64) -> u64 {
-    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
+    if value.is_nan() {
+        f64::NAN.to_bits()
+    } else {
+        value.to_bits()
+    }
 }
 
 /// What holds of any bytes, whichever the format: no panic; an error stands on the page; what is printed reads as the
@@ -105,10 +113,47 @@ fn format() -> impl Strategy<Value = Format> {
 /// Lines that are near the grammar, to get deeper than random bytes do.
 fn near_page() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "a", "b_bucket", "h", "h_bucket{", "c_total", "{", "}", "} 1\n", "\"", "=", ",", " ", "\t",
-        "\n", "\n", "\\", "\\n", "\\\"", "#", "# HELP ", "# TYPE ", "# UNIT ", "# TYPE h histogram\n",
-        "# TYPE c counter\n", "# EOF\n", " # {", "histogram", "counter", "1", " 1", "-2.5e3", "NaN",
-        "+Inf", "1e999", "le=\"1\"", ",le=\"+Inf\"", "x=\"y", "é", "\u{0}", "\r", "__name__",
+        "a",
+        "b_bucket",
+        "h",
+        "h_bucket{",
+        "c_total",
+        "{",
+        "}",
+        "} 1\n",
+        "\"",
+        "=",
+        ",",
+        " ",
+        "\t",
+        "\n",
+        "\n",
+        "\\",
+        "\\n",
+        "\\\"",
+        "#",
+        "# HELP ",
+        "# TYPE ",
+        "# UNIT ",
+        "# TYPE h histogram\n",
+        "# TYPE c counter\n",
+        "# EOF\n",
+        " # {",
+        "histogram",
+        "counter",
+        "1",
+        " 1",
+        "-2.5e3",
+        "NaN",
+        "+Inf",
+        "1e999",
+        "le=\"1\"",
+        ",le=\"+Inf\"",
+        "x=\"y",
+        "é",
+        "\u{0}",
+        "\r",
+        "__name__",
         "{\"x y\"",
     ]);
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
@@ -149,7 +194,12 @@ fn valid_text() -> impl Strategy<Value = String> {
         let mut out =
             String::from("# HELP h Help \\\\ text\n# TYPE h histogram\n# TYPE odd gauge\n");
         for (name, labels, value, time) in samples {
-            written(&mut out, ["h_bucket", "h_sum", "odd name", "plain"][name], &labels, None);
+            written(
+                &mut out,
+                ["h_bucket", "h_sum", "odd name", "plain"][name],
+                &labels,
+                None,
+            );
             let time = time.map_or(String::new(), |time| format!(" {time}"));
             out.push_str(&format!(" {value:e}{time}\n"));
         }
@@ -259,7 +309,11 @@ fn mutated_pages() {
     let mut state = std::process::id().into();
     println!("the seed: {state}");
     let mut rounds = 0_u64;
-    while if soak { Instant::now() < end } else { rounds < 2_000 } {
+    while if soak {
+        Instant::now() < end
+    } else {
+        rounds < 2_000
+    } {
         rounds += 1;
         mutated(&mut state);
     }

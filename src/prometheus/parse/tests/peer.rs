@@ -36,10 +36,7 @@ fn it_keeps_escapes_and_cuts_at_quotes() {
 
 #[test]
 fn it_loses_samples_without_a_word() {
-    for text in [
-        "m{a=\"{}\"} +Inf",
-        "{\"utf8.name\",a=\"1\"} 4",
-    ] {
+    for text in ["m{a=\"{}\"} +Inf", "{\"utf8.name\",a=\"1\"} 4"] {
         assert_eq!(theirs(text).len(), 0, "{text}");
         assert_eq!(parse(text).unwrap().len(), 1, "{text}");
     }
