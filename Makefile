@@ -1,5 +1,5 @@
 # What the project does, in a word each; the scripts behind are in tests/stack/.
-.PHONY: demo test soak bench deny generate stack stack-down
+.PHONY: demo test soak fuzz bench deny generate stack stack-down
 
 STACK = tests/stack/stack.sh
 # The small stack of the tests, beside the demo's: other names, other ports.
@@ -20,6 +20,17 @@ test:
 soak:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
 	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && tests/soak.sh
+
+# Coverage-guided, on the stable compiler: the flags are those that `cargo fuzz` sets, without a sanitizer.
+FUZZ_FLAGS = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1
+FUZZ_SECONDS = 60
+
+fuzz:
+	mkdir -p fuzz/target/corpus
+	cd fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" cargo run --release --target $$(rustc --print host-tuple) -- \
+		-max_total_time=$(FUZZ_SECONDS) -max_len=4000 -timeout=5 target/corpus ../tests/data/metrics
 
 bench:
 	cargo bench

@@ -14,7 +14,7 @@ use tokio::time::Instant as Deadline;
 use url::Url;
 
 use super::client::{LEG, Leg, Reached, client};
-use super::request::{Hop, Prepared, Request, asks, call, credentials};
+use super::request::{Hop, Piece, Prepared, Request, asks, call, credentials};
 use super::response::{all_headers, joined, text};
 use super::retry::{Cause, Next, passing, random, retry_after};
 use super::{Error, Phase, Response, fault, origin};
@@ -258,7 +258,7 @@ async fn whole(
     let status = answer.status().as_u16();
     let headers = answer.headers().clone();
     let version = format!("{:?}", answer.version());
-    let raw = read_body(request, method, url, answer, deadline)
+    let (raw, bytes) = read_body(request, method, url, answer, deadline)
         .await
         .map_err(|error| fault::doubtful(method, error))?;
     let all_headers = all_headers(&headers);
@@ -271,7 +271,7 @@ async fn whole(
         headers: joined(&all_headers),
         all_headers,
         body,
-        bytes: i64::try_from(raw.len()).unwrap_or(i64::MAX),
+        bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
         exact,
         ms: ms_since(began),
         attempts: 1,
@@ -280,14 +280,24 @@ async fn whole(
     })
 }
 
+/// The body, unless somebody takes it piece by piece, and its length.
 async fn read_body(
     request: &Prepared,
     method: &Method,
     url: &Url,
     answer: reqwest::Response,
     deadline: Deadline,
-) -> Result<Bytes, Error> {
+) -> Result<(Bytes, u64), Error> {
     let status = answer.status().as_u16();
+    let sink = request
+        .sink
+        .as_ref()
+        .filter(|_| answer.status().is_success());
+    let content_type = answer.headers().get(CONTENT_TYPE).cloned();
+    let content_type = content_type
+        .as_ref()
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let too_large = || Error::TooLarge {
         call: call(method, url),
         status,
@@ -302,6 +312,7 @@ async fn read_body(
         return Err(too_large());
     }
     let mut body = BytesMut::new();
+    let mut came = 0;
     let mut chunks = answer.bytes_stream();
     loop {
         match tokio::time::timeout_at(deadline, chunks.next()).await {
@@ -313,20 +324,32 @@ async fn read_body(
                     status: Some(status),
                 });
             }
-            Ok(None) => return Ok(body.freeze()),
+            Ok(None) => return Ok((body.freeze(), came)),
             Ok(Some(Err(error))) => {
                 return Err(Error::Cut {
                     call: call(method, url),
                     status,
-                    why: fault::body(&error, body.len()),
+                    why: fault::body(&error, usize::try_from(came).unwrap_or(usize::MAX)),
                 });
             }
             Ok(Some(Ok(chunk))) => {
-                let length = body.len() as u64 + chunk.len() as u64;
-                if length > request.body_limit {
+                let at = came;
+                came += chunk.len() as u64;
+                if came > request.body_limit {
                     return Err(too_large());
                 }
-                body.extend_from_slice(&chunk);
+                let Some(sink) = sink else {
+                    body.extend_from_slice(&chunk);
+                    continue;
+                };
+                let piece = Piece {
+                    content_type,
+                    at,
+                    bytes: &chunk,
+                };
+                if !sink(piece) {
+                    return Ok((Bytes::new(), came));
+                }
             }
         }
     }

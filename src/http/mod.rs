@@ -23,7 +23,7 @@ pub use exchange::request;
 pub use json::{JsonError, json};
 pub use probe::{Probe, probe};
 pub use rate_limit::{RateLimit, rate_limit};
-pub use request::{Allow, Auth, Hop, Request};
+pub use request::{Allow, Auth, Hop, Piece, Request, Sink};
 pub use response::{Header, Response};
 pub use retry::Retry;
 pub use tls::Tls;

@@ -31,6 +31,20 @@ pub struct Hop<'a> {
 /// Says whether a hop may be made; `Err` is the reason why not.
 pub type Allow = Arc<dyn Fn(Hop<'_>) -> Result<(), String> + Send + Sync>;
 
+/// A part of the body of a successful answer, as it comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece<'a> {
+    /// The answer's `content-type`; empty when it has none.
+    pub content_type: &'a str,
+    /// How much of the body came before. 0 is a body's first piece: after a broken answer there may be another one.
+    pub at: u64,
+    /// Decompressed.
+    pub bytes: &'a [u8],
+}
+
+/// Takes a body piece by piece, so that nobody holds it; false when the rest is not wanted.
+pub type Sink = Arc<dyn Fn(Piece<'_>) -> bool + Send + Sync>;
+
 /// Who asks.
 #[derive(Clone)]
 pub enum Auth {
@@ -80,6 +94,8 @@ pub struct Request {
     pub tls: Tls,
     /// Where it may go.
     pub allow: Allow,
+    /// Who takes the body of a 2xx answer; the response has none then.
+    pub sink: Option<Sink>,
 }
 
 impl Request {
@@ -100,6 +116,7 @@ impl Request {
             retry: Retry::default(),
             tls: Tls::default(),
             allow: Arc::new(|_| Ok(())),
+            sink: None,
         }
     }
 
@@ -146,6 +163,7 @@ impl Request {
             body_limit: self.body_limit,
             tls: self.tls.clone(),
             allow: self.allow.clone(),
+            sink: self.sink.clone(),
         })
     }
 }
@@ -171,6 +189,7 @@ pub(super) struct Prepared {
     pub(super) body_limit: u64,
     pub(super) tls: Tls,
     pub(super) allow: Allow,
+    pub(super) sink: Option<Sink>,
 }
 
 /// `GET http://db:80/x`, for messages.

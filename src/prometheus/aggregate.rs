@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::error::Error;
-use super::page::{Page, Sample};
+use super::page::Page;
+use super::sample::Sample;
 use super::selector::Selector;
 
 /// Label names and values, sorted by name.

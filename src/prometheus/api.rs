@@ -270,7 +270,7 @@ impl TryFrom<std::borrow::Cow<'_, str>> for Number {
     type Error = super::error::Fault;
 
     fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, Self::Error> {
-        super::scan::float(text.as_bytes()).map(Self)
+        super::number::float(text.as_bytes()).map(Self)
     }
 }
 

@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use super::aggregate::{Labels, key, labels};
 use super::error::Error;
-use super::page::{Kind, Page};
+use super::kind::Kind;
+use super::page::Page;
 use super::quantile::{Basis, Bucket, Quantile, quantile};
 use super::rate::is_restarted;
 use super::selector::Selector;
@@ -154,7 +155,7 @@ struct Bound(f64);
 
 impl Bound {
     fn parse(le: &str) -> Option<Self> {
-        let bound = super::scan::float(le.as_bytes())
+        let bound = super::number::float(le.as_bytes())
             .ok()
             .filter(|bound| !bound.is_nan())?;
         // Adding 0 makes 0 of -0, which the order below would keep apart.

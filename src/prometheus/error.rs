@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::page::Kind;
+use super::kind::Kind;
 
 /// Everything that this domain can refuse. [`Error::hint`] says what to try instead.
 #[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
@@ -146,8 +146,8 @@ pub enum Fault {
     NotUtf8,
     #[error("page of {bytes} bytes, more than the limit of {limit}")]
     PageTooLarge { bytes: usize, limit: usize },
-    #[error("line of {bytes} bytes, more than the limit of {limit}")]
-    LineTooLong { bytes: usize, limit: usize },
+    #[error("line of more than {limit} bytes")]
+    LineTooLong { limit: usize },
     #[error("more than {limit} labels")]
     TooManyLabels { limit: usize },
     #[error("expected a metric name, found {found}")]
@@ -195,6 +195,57 @@ pub enum Fault {
     UnknownKind { kind: String },
     #[error("second and different {keyword} for `{name}`")]
     Contradiction { keyword: &'static str, name: String },
-    #[error("TYPE of `{name}` after its first sample")]
-    LateType { name: String },
+    #[error("{keyword} of `{name}` after its first sample")]
+    Late { keyword: &'static str, name: String },
+    #[error("more than {limit} metrics")]
+    TooManyFamilies { limit: usize },
+    #[error("exemplars exist in OpenMetrics only, and such a page ends with `# EOF`")]
+    ExemplarInText,
+    #[error("an OpenMetrics page that does not end with `# EOF`: it was cut, or is another format")]
+    NoEof,
+    #[error("something after `# EOF`")]
+    AfterEof,
+    #[error("empty line, which OpenMetrics does not have")]
+    EmptyLine,
+    #[error("comment that is no HELP, TYPE, UNIT or EOF, which OpenMetrics does not have")]
+    Comment,
+    #[error("expected one blank {place}, found {found}")]
+    ExpectedBlank { place: &'static str, found: String },
+    #[error("second {keyword} for `{name}`")]
+    Repeated { keyword: &'static str, name: String },
+    #[error("`{name}` goes on after another metric has begun: OpenMetrics keeps a metric together")]
+    Interleaved { name: String },
+    #[error("a {kind} `{family}` has no sample of that name: expected {expected}")]
+    WrongSuffix {
+        family: String,
+        kind: Kind,
+        expected: String,
+    },
+    #[error("unit `{unit}`, but the name `{name}` does not end with `_{unit}`")]
+    WrongUnit { unit: String, name: String },
+    #[error("a {kind} has no unit")]
+    UnitOfKind { kind: Kind },
+    #[error("{what} of a {kind} must {must}, found {found}")]
+    WrongValue {
+        what: &'static str,
+        kind: Kind,
+        must: &'static str,
+        found: String,
+    },
+    #[error("a {kind}'s sample without the label `{label}`")]
+    MissingLabel { kind: Kind, label: String },
+    #[error("bucket `le=\"{le}\"` after one that is not below it")]
+    BucketOrder { le: String },
+    #[error("bucket `le=\"{le}\"` counts less than the one before it")]
+    BucketFell { le: String },
+    #[error("the buckets before this line do not end with `le=\"+Inf\"`")]
+    NoInfBucket,
+    #[error("the count differs from that of the bucket `le=\"+Inf\"`")]
+    CountDiffers,
+    #[error("an exemplar on `{name}`: only counters (`_total`) and buckets have them")]
+    ExemplarHere { name: String },
+    #[error("exemplar with labels of {characters} characters, more than 128")]
+    ExemplarTooLong { characters: usize },
+    #[error("expected `# {{` of an exemplar, found {found}")]
+    ExpectedExemplar { found: String },
 }

@@ -13,7 +13,9 @@ use serde::Serialize;
 
 use super::aggregate::{Labels, sum};
 use super::error::Error;
-use super::page::{Kind, Page, Sample};
+use super::kind::Kind;
+use super::page::Page;
+use super::sample::Sample;
 use super::selector::Selector;
 
 /// How one series came to its increase.

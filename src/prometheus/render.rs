@@ -1,29 +1,18 @@
-//! A page back to text, in the 0.0.4 format. Parsing the result gives an equal page.
+//! A page back to text, in the format that it came in. Parsing the result gives an equal page.
 
 use std::fmt::{self, Write};
 
+use super::kind::Format;
 use super::page::{Family, Page};
+use super::sample::Sample;
 
 impl fmt::Display for Page {
-    /// The page in the text format 0.0.4. Exemplars and plain comments are not kept; a page of OpenMetrics comes out
-    /// as OpenMetrics (`# UNIT`, timestamps in seconds, `# EOF`).
+    /// The page in its own format, without the comments that are for people only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for family in self.families() {
-            declaration(f, &family)?;
-            for sample in family.samples() {
-                series(f, sample.name(), sample.labels())?;
-                f.write_char(' ')?;
-                number(f, sample.value())?;
-                match sample.timestamp_ms() {
-                    Some(time) if self.is_openmetrics() => {
-                        let sign = if time < 0 { "-" } else { "" };
-                        let time = time.unsigned_abs();
-                        write!(f, " {sign}{}.{:03}", time / 1000, time % 1000)?;
-                    }
-                    Some(time) => write!(f, " {time}")?,
-                    None => {}
-                }
-                f.write_char('\n')?;
+            declaration(f, &family, self.format())?;
+            for one in family.samples() {
+                sample(f, &one, self.format())?;
             }
         }
         if self.is_openmetrics() {
@@ -33,10 +22,41 @@ impl fmt::Display for Page {
     }
 }
 
-fn declaration(f: &mut impl Write, family: &Family<'_>) -> fmt::Result {
+/// The line of a sample, with its line feed.
+pub(super) fn sample(f: &mut impl Write, sample: &Sample<'_>, format: Format) -> fmt::Result {
+    series(f, sample.name(), sample.labels())?;
+    f.write_char(' ')?;
+    number(f, sample.value())?;
+    if let Some(time) = sample.timestamp_ms() {
+        timestamp(f, time, format)?;
+    }
+    if let Some(exemplar) = sample.exemplar() {
+        f.write_str(" # ")?;
+        label_set(f, exemplar.labels())?;
+        f.write_char(' ')?;
+        number(f, exemplar.value())?;
+        if let Some(time) = exemplar.timestamp_ms() {
+            timestamp(f, time, format)?;
+        }
+    }
+    f.write_char('\n')
+}
+
+fn timestamp(f: &mut impl Write, time: i64, format: Format) -> fmt::Result {
+    if format == Format::Text {
+        return write!(f, " {time}");
+    }
+    let sign = if time < 0 { "-" } else { "" };
+    let time = time.unsigned_abs();
+    write!(f, " {sign}{}.{:03}", time / 1000, time % 1000)
+}
+
+/// The lines that declare a family.
+pub(super) fn declaration(f: &mut impl Write, family: &Family<'_>, format: Format) -> fmt::Result {
+    let kind = family.kind().word_in(format);
     let lines = [
         ("HELP", family.help()),
-        ("TYPE", family.is_declared().then(|| family.kind().word())),
+        ("TYPE", family.is_declared().then_some(kind)),
         ("UNIT", family.unit()),
     ];
     for (keyword, text) in lines {
@@ -48,10 +68,20 @@ fn declaration(f: &mut impl Write, family: &Family<'_>) -> fmt::Result {
             quoted(f, family.name())?;
         }
         f.write_char(' ')?;
-        escaped(f, text, false)?;
+        escaped(f, text, format == Format::OpenMetrics)?;
         f.write_char('\n')?;
     }
     Ok(())
+}
+
+/// Labels of an exemplar, which has braces even without any.
+pub(super) fn label_set<'a>(
+    f: &mut impl Write,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+) -> fmt::Result {
+    f.write_char('{')?;
+    pairs(f, labels, false)?;
+    f.write_char('}')
 }
 
 /// A series as it is written on a page: `name{label="value",...}`, or `{"odd name",...}` when the name needs quotes.
@@ -69,9 +99,30 @@ pub(super) fn series<'a>(
         quoted(f, name)?;
         open = true;
     }
-    for (label, value) in labels {
-        f.write_char(if open { ',' } else { '{' })?;
+    let mut labels = labels.peekable();
+    if labels.peek().is_some() && !open {
+        f.write_char('{')?;
+        pairs(f, labels, false)?;
         open = true;
+    } else {
+        pairs(f, labels, open)?;
+    }
+    if open {
+        f.write_char('}')?;
+    }
+    Ok(())
+}
+
+fn pairs<'a>(
+    f: &mut impl Write,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+    mut comma: bool,
+) -> fmt::Result {
+    for (label, value) in labels {
+        if comma {
+            f.write_char(',')?;
+        }
+        comma = true;
         if is_plain_name(label) && !label.contains(':') {
             f.write_str(label)?;
         } else {
@@ -79,9 +130,6 @@ pub(super) fn series<'a>(
         }
         f.write_char('=')?;
         quoted(f, value)?;
-    }
-    if open {
-        f.write_char('}')?;
     }
     Ok(())
 }

@@ -79,14 +79,15 @@ impl<'a> Cursor<'a> {
     }
 
     /// A quoted string; the cursor stands behind the opening quote, and afterwards behind the closing one.
-    /// Returns the range between the quotes and whether there are escapes in it, which are checked, not decoded.
-    pub(super) fn quoted(&mut self) -> Found<(usize, usize, bool)> {
+    /// Returns the range between the quotes and whether there are backslashes in it. Escapes are checked, not decoded;
+    /// OpenMetrics (`lenient`) lets a backslash stand before any character.
+    pub(super) fn quoted(&mut self, lenient: bool) -> Found<(usize, usize, bool)> {
         let start = self.at;
         let mut escaped = false;
         loop {
             let tail = self.line.get(self.at..).unwrap_or_default();
             // The opening quote is the place to name: an open string swallows the rest of the line.
-            let Some(next) = memchr::memchr2(b'"', b'\\', tail) else {
+            let Some(next) = quote_or_backslash(tail) else {
                 return Err((start.saturating_sub(1), Fault::UnterminatedQuote));
             };
             let stop = self.at + next;
@@ -97,6 +98,7 @@ impl<'a> Cursor<'a> {
             escaped = true;
             match tail.get(next + 1) {
                 Some(b'\\' | b'"' | b'n') => self.at = stop + 2,
+                Some(_) if lenient => self.at = stop + 1,
                 None => return Err((start.saturating_sub(1), Fault::UnterminatedQuote)),
                 Some(_) => {
                     let escape = quote_start(tail.get(next..).unwrap_or_default(), 2);
@@ -124,6 +126,57 @@ impl<'a> Cursor<'a> {
             Some(tail) => quote_start(tail, 1),
         }
     }
+}
+
+/// Eight bytes that are all this one.
+const fn eight(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The highest bit of each byte that is 0; only the lowest one found is certain.
+const fn zeros(bytes: u64) -> u64 {
+    bytes.wrapping_sub(eight(1)) & !bytes & eight(0x80)
+}
+
+/// Most strings are shorter than what a call of `memchr` costs: eight bytes at a time, without one.
+fn quote_or_backslash(tail: &[u8]) -> Option<usize> {
+    let (chunks, rest) = tail.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let bytes = u64::from_le_bytes(*chunk);
+        let found = zeros(bytes ^ eight(b'"')) | zeros(bytes ^ eight(b'\\'));
+        if found != 0 {
+            return Some(index * 8 + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    let near = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    near.map(|at| tail.len() - rest.len() + at)
+}
+
+/// Where the next byte of this kind is.
+pub(super) fn find(byte: u8, tail: &[u8]) -> Option<usize> {
+    let (chunks, rest) = tail.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let found = zeros(u64::from_le_bytes(*chunk) ^ eight(byte));
+        if found != 0 {
+            return Some(index * 8 + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    let near = rest.iter().position(|other| *other == byte);
+    near.map(|at| tail.len() - rest.len() + at)
+}
+
+/// How many bytes two lines have in common from their beginnings on.
+pub(super) fn shared(a: &[u8], b: &[u8]) -> usize {
+    let mut same = 0;
+    for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
+        let differ = u128::from_le_bytes(*a) ^ u128::from_le_bytes(*b);
+        if differ != 0 {
+            return same + (differ.trailing_zeros() / 8) as usize;
+        }
+        same += 16;
+    }
+    let rest = a.iter().zip(b).skip(same);
+    same + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// The first characters of the bytes in back ticks; what cannot be printed is escaped.
@@ -155,48 +208,4 @@ pub(super) fn quote(bytes: &[u8]) -> String {
     }
     out.push('`');
     out
-}
-
-/// A sample's value, as Go's `ParseFloat` without hexadecimal and underscores reads it: that is what Prometheus does.
-pub(super) fn float(token: &[u8]) -> Result<f64, Fault> {
-    // Most values are small whole numbers; those of up to 15 digits are exact in a float.
-    if token.len() <= 15 && !token.is_empty() && token.iter().all(u8::is_ascii_digit) {
-        let whole = token
-            .iter()
-            .fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-        return Ok(whole as f64);
-    }
-    let value = std::str::from_utf8(token)
-        .ok()
-        .and_then(|text| text.parse::<f64>().ok());
-    match value {
-        Some(value) if value.is_infinite() && token.iter().any(u8::is_ascii_digit) => {
-            Err(Fault::ValueOutOfRange {
-                value: quote(token),
-            })
-        }
-        Some(value) => Ok(value),
-        None => Err(Fault::BadValue {
-            value: quote(token),
-        }),
-    }
-}
-
-/// A timestamp in milliseconds. The 0.0.4 format has whole milliseconds, OpenMetrics seconds with a fraction.
-pub(super) fn timestamp(token: &[u8], openmetrics: bool) -> Result<i64, Fault> {
-    let bad = || Fault::BadTimestamp {
-        timestamp: quote(token),
-    };
-    let text = std::str::from_utf8(token).map_err(|_| bad())?;
-    let milliseconds = if openmetrics {
-        let milliseconds = (float(token).map_err(|_| bad())? * 1000.0).round();
-        // The bound is 2^63 exactly; `i64::MAX as f64` rounds up to it.
-        let fits = milliseconds.abs() < 9_223_372_036_854_775_808.0;
-        fits.then_some(milliseconds as i64)
-    } else {
-        text.parse::<i64>()
-            .ok()
-            .filter(|value| *value != super::page::NO_TIMESTAMP)
-    };
-    milliseconds.ok_or_else(bad)
 }

@@ -20,7 +20,8 @@ use regex::{Regex, RegexBuilder};
 use serde::{Serialize, Serializer};
 
 use super::error::Error;
-use super::page::{Page, Sample};
+use super::page::Page;
+use super::sample::Sample;
 use super::scan::Cursor;
 
 /// A compiled regular expression takes at most this much memory; matching takes linear time by itself.

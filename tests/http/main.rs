@@ -7,6 +7,7 @@ mod probes;
 mod redirects;
 mod requests;
 mod retries;
+mod scrape;
 mod scripts;
 mod secure;
 mod server;

@@ -9,7 +9,7 @@ use tradeops::run::Cx;
 
 use crate::server::Server;
 
-struct Script {
+pub(crate) struct Script {
     run: Arc<Run>,
     answer: Result<Dynamic, String>,
     _folder: tempfile::TempDir,
@@ -47,7 +47,11 @@ impl Script {
         }
     }
 
-    fn text(self) -> String {
+    pub(crate) fn error(self) -> String {
+        self.answer.unwrap_err()
+    }
+
+    pub(crate) fn text(self) -> String {
         self.answer.unwrap().to_string()
     }
 
@@ -56,7 +60,7 @@ impl Script {
     }
 }
 
-fn read(text: &str) -> Script {
+pub(crate) fn read(text: &str) -> Script {
     Script::run(&["http.read", "tcp.read", "dns.read"], Mode::Live, text)
 }
 

@@ -49,7 +49,9 @@ impl From<Error> for Failure {
     }
 }
 
-fn target(a: &Args) -> String {
+pub(super) use request::SCRAPE;
+
+pub(super) fn target(a: &Args) -> String {
     http::parse(a.str("url")).map_or_else(|_| "http".into(), |url| http_target(&url))
 }
 
@@ -62,7 +64,7 @@ fn policy(call: &Call<'_>) -> Arc<HttpPolicy> {
 }
 
 /// What a read may ask for. A URL that is none is no matter of permission: the call itself says so.
-fn vet_read(call: &Call<'_>) -> Result<(), String> {
+pub(super) fn vet_read(call: &Call<'_>) -> Result<(), String> {
     let a = call.args();
     let policy = policy(call);
     for (name, _) in a.str_map("headers") {
@@ -115,9 +117,19 @@ fn allow(call: &Call<'_>, verb: &'static str, first: Access) -> Allow {
     })
 }
 
-fn read(call: &Call<'_>, verb: &'static str, method: &str) -> Answer {
+/// A read as the call's options say, each of whose hops the gate is asked about.
+pub(super) fn reading(
+    call: &Call<'_>,
+    verb: &'static str,
+    method: &str,
+) -> Result<http::Request, Failure> {
     let mut request = request(call.args(), method)?;
     request.allow = allow(call, verb, Access::Read);
+    Ok(request)
+}
+
+fn read(call: &Call<'_>, verb: &'static str, method: &str) -> Answer {
+    let request = reading(call, verb, method)?;
     Ok(RESPONSE.record(&http::request(call.cx(), &request)?))
 }
 

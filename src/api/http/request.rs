@@ -7,7 +7,7 @@ pub(in crate::api) const URL: Param = param("url", Ty::Str, "absolute, http or h
 
 /// The options of every request, and then those given.
 macro_rules! options {
-    ($redirects:literal $(, $extra:expr)* $(,)?) => {
+    ($redirects:literal, $limit:literal $(, $extra:expr)* $(,)?) => {
         &[
             $($extra,)*
             option("headers", Ty::Map, "#{}", "header names and values"),
@@ -15,7 +15,7 @@ macro_rules! options {
             option("timeout", Ty::Duration, "\"10s\"", "for one attempt, from the look-up to the last byte"),
             option("connect_timeout", Ty::Duration, "\"5s\"", "for making the connection"),
             option("redirects", Ty::Int, $redirects, "how many to follow; with 0 a redirect is the response"),
-            option("body_limit", Ty::Size, "\"16MiB\"", "a larger body is an error"),
+            option("body_limit", Ty::Size, $limit, "a larger body is an error"),
             option("user", Ty::Opt(&Ty::Str), "()", "for basic authentication"),
             option("password", Ty::Opt(&Ty::Str), "()", "for basic authentication"),
             option("bearer", Ty::Opt(&Ty::Str), "()", "a token"),
@@ -30,9 +30,27 @@ macro_rules! options {
     };
 }
 
-pub(in crate::api) const READ: &[Param] = options!("5");
+pub(in crate::api) const READ: &[Param] = options!("5", "\"16MiB\"");
+/// A metrics page is not held, so that it may be long.
+pub(in crate::api) const SCRAPE: &[Param] = options!(
+    "5",
+    "\"256MiB\"",
+    option(
+        "only",
+        Ty::List(&Ty::Str),
+        "[]",
+        "keep the metrics of these names (a histogram's own or that of one of its samples); all when empty"
+    ),
+    option(
+        "openmetrics",
+        Ty::Bool,
+        "false",
+        "ask for OpenMetrics first: it has exemplars, and counters are called `jobs` with samples `jobs_total`"
+    ),
+);
 pub(in crate::api) const WRITE: &[Param] = options!(
     "0",
+    "\"16MiB\"",
     option("body", Ty::Opt(&Ty::Str), "()", "the body, as text"),
     option("bytes", Ty::Opt(&Ty::Blob), "()", "the body, as bytes"),
     option(

@@ -48,6 +48,7 @@ pub(super) struct FamilyLine<'p> {
     #[serde(rename = "type")]
     kind: &'static str,
     help: Option<&'p str>,
+    unit: Option<&'p str>,
     count: usize,
 }
 
@@ -57,6 +58,7 @@ pub(super) fn families(page: &Page) -> Vec<FamilyLine<'_>> {
             name: family.name(),
             kind: family.kind().word(),
             help: family.help(),
+            unit: family.unit(),
             count: family.samples().len(),
         })
         .collect()

@@ -1,15 +1,16 @@
 //! `prom::`: metrics pages, and a Prometheus server's query API and state.
 
 mod convert;
+mod reading;
 mod server;
 mod shapes;
 
 use rhai::Dynamic;
 
-use super::{Args, Failure, Handle, Kind, Namespace, Param, Primitive, Ty, option, param};
+use super::{Args, Failure, Kind, Namespace, Param, Primitive, Ty, option, param};
 use crate::prometheus::{self, Page, Selector};
 use convert::{answer, ask, names, page, page_of, quantiles, selector, server_target};
-use shapes::{ANSWER, FAMILY, GROUP, INCREASE, POINT, QUANTILE, RATE, SAMPLE, SERIES};
+use shapes::{ANSWER, EXEMPLAR, FAMILY, GROUP, INCREASE, POINT, QUANTILE, RATE, SAMPLE, SERIES};
 
 const PAGE: Param = param("page", Ty::Handle("Page"), "what `prom::parse` returned");
 const BEFORE: Param = param("before", Ty::Handle("Page"), "the earlier page");
@@ -59,16 +60,43 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         Primitive {
             name: "parse",
             params: &[param("text", Ty::Str, "a page: the body of `/metrics`")],
+            options: reading::PARSE,
             returns: Ty::Handle("Page"),
             errors: &[Kind::Invalid],
-            doc: "Reads a metrics page. What is not the format is `invalid`, with line and column; a page is never half taken.",
+            doc: "Reads a metrics page: the classic text format 0.0.4, or OpenMetrics 1.0 if its last line is `# EOF`. What is not the format is `invalid`, with line and column; a page is never half taken.",
             example: r##"let page = prom::parse("# TYPE jobs_total counter\njobs_total{state=\"done\"} 7\n");
 prom::value(page, "jobs_total") == 7.0"##,
-            call: |call| {
-                let page = prometheus::parse(call.args().str("text").to_owned())?;
-                Ok(Handle::of("Page", format!("{} samples", page.len()), page))
-            },
+            call: reading::parse,
             ..Primitive::PURE
+        },
+        Primitive {
+            name: "scrape",
+            params: &[param(
+                "url",
+                Ty::Str,
+                "the page, absolute: `http://api:8000/metrics`",
+            )],
+            options: super::http::SCRAPE,
+            capability: Some("http.read"),
+            returns: Ty::Str,
+            errors: &[
+                Kind::Unreachable,
+                Kind::Timeout,
+                Kind::Refused,
+                Kind::Invalid,
+                Kind::Failed,
+            ],
+            doc: "Fetches a metrics page, checks it while it comes, and gives it as text for `prom::parse`. With `only`, it holds nothing but these metrics, however long the page is; all of the page is checked all the same.\n\nIt is an HTTP read with that one's options, rules and capability. The `Content-Type` tells the format, as it does for Prometheus. A status other than 2xx is `failed`, a page that is none `invalid`.",
+            example: r##"let up = false;
+try {
+    let page = prom::parse(prom::scrape("http://127.0.0.1:1/metrics", #{ only: ["up"], timeout: "2s" }));
+    up = prom::value(page, "up") == 1.0;
+} catch (e) { }
+up"##,
+            target: super::http::target,
+            vet: Some(super::http::vet_read),
+            call: reading::scrape,
+            ..Primitive::READ
         },
         Primitive {
             name: "families",
@@ -369,6 +397,7 @@ for series in answer.series { print(series.points.len()); }"##,
     shapes: &[
         &FAMILY,
         &SAMPLE,
+        &EXEMPLAR,
         &GROUP,
         &INCREASE,
         &RATE,

@@ -10,9 +10,10 @@ pub(super) static FAMILY: Shape = Shape {
         field(
             "type",
             Ty::Str,
-            "`counter`, `gauge`, `histogram`, `summary`, `untyped`",
+            "`counter`, `gauge`, `histogram`, `summary`, `untyped`; in OpenMetrics `info`, `stateset`, `gaugehistogram`, too",
         ),
         field("help", Ty::Opt(&Ty::Str), "its HELP line"),
+        field("unit", Ty::Opt(&Ty::Str), "its UNIT line, in OpenMetrics"),
         field("count", Ty::Int, "how many samples"),
     ],
 };
@@ -32,6 +33,29 @@ pub(super) static SAMPLE: Shape = Shape {
             "timestamp_ms",
             Ty::Opt(&Ty::Int),
             "its time, where the page gives one",
+        ),
+        field(
+            "exemplar",
+            Ty::Opt(&Ty::Record(&EXEMPLAR)),
+            "one observation behind it, where an OpenMetrics page gives one",
+        ),
+    ],
+};
+
+pub(super) static EXEMPLAR: Shape = Shape {
+    name: "PromExemplar",
+    doc: "One observation behind a counter or a bucket.",
+    fields: &[
+        field("labels", Ty::Map, "where to find more: `trace_id`, mostly"),
+        field(
+            "value",
+            Ty::Float,
+            "what was observed: a request's seconds, say",
+        ),
+        field(
+            "timestamp_ms",
+            Ty::Opt(&Ty::Int),
+            "when, where the page says so",
         ),
     ],
 };

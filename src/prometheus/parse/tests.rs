@@ -1,8 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic")]
 
-use proptest::prelude::*;
-
+use super::super::kind::Kind;
 use super::*;
+
+mod fuzz;
+mod openmetrics;
+mod peer;
+mod streams;
 
 fn one(text: &str) -> String {
     let page = parse(text).unwrap();
@@ -51,11 +55,11 @@ fn samples() {
         ),
         ("{\"plain\"} 4", "plain 4 None"),
         ("a{\"odd label\"=\"1\"} 4", "a{\"odd label\"=\"1\"} 4 None"),
+        // Lines that are those before, nearly: of such only the difference is read.
         (
-            "a_bucket{le=\"1\"} 5 # {trace=\"x\"} 0.5 17.1",
-            "a_bucket{le=\"1\"} 5 None",
+            "a{b=\"1\",c=\"2\"} 1\na{b=\"1\",c=\"23\"} 2\na{b=\"1\",c=\"2\"} 3\na{b=\"1\"} 4\na{b=\"1\",c=\"\\n\",d=\"\"} 5\na{b=\"1\",c=\"\\n\",d=\"e\"} 6\nab{b=\"1\"} 7\na{} 8\na{b=\"1\",} 9\na{b=\"1\", } 9",
+            "a{b=\"1\",c=\"2\"} 1 None; a{b=\"1\",c=\"23\"} 2 None; a{b=\"1\",c=\"2\"} 3 None; a{b=\"1\"} 4 None; a{b=\"1\",c=\"\\n\",d=\"\"} 5 None; a{b=\"1\",c=\"\\n\",d=\"e\"} 6 None; a 8 None; a{b=\"1\"} 9 None; a{b=\"1\"} 9 None; ab{b=\"1\"} 7 None",
         ),
-        // Names that are those of the sample before, nearly.
         (
             "a{b=\"1\",c=\"2\"} 1\na{b=\"1\",cc=\"2\"} 2",
             "a{b=\"1\",c=\"2\"} 1 None; a{b=\"1\",cc=\"2\"} 2 None",
@@ -76,27 +80,6 @@ fn samples() {
     assert_eq!(
         decoded.samples().next().unwrap().label("b"),
         Some("x\\n\n\"y")
-    );
-}
-
-#[test]
-fn openmetrics_has_seconds_and_suffixes() {
-    let page =
-        parse("# TYPE a counter\n# UNIT a s\na_total 1 1700000000.123\na_created 5 17\n# EOF\n")
-            .unwrap();
-    let family = page.family("a_total").unwrap();
-    assert_eq!(
-        (family.name(), family.kind(), family.unit()),
-        ("a", Kind::Counter, Some("s"))
-    );
-    let times: Vec<_> = family
-        .samples()
-        .map(|sample| sample.timestamp_ms())
-        .collect();
-    assert_eq!(times, [Some(1_700_000_000_123), Some(17_000)]);
-    assert_eq!(
-        parse(page.to_string()).unwrap().to_string(),
-        page.to_string()
     );
 }
 
@@ -238,16 +221,58 @@ fn errors_say_where() {
             "line 2, column 8: TYPE of `a` after its first sample",
         ),
         (
+            "h_sum 1\n# TYPE h histogram",
+            "line 2, column 8: TYPE of `h` after its first sample",
+        ),
+        (
             "# HELP 1 x",
             "line 1, column 8: expected a metric name, found `1`",
         ),
         ("é 1", "line 1, column 1: expected a metric name, found `é`"),
+        (
+            "a_bucket{le=\"1\"} 5 # {trace=\"x\"} 0.5 17.1",
+            "line 1, column 20: exemplars exist in OpenMetrics only, and such a page ends with `# EOF`",
+        ),
+        (
+            "a 1 2 # x",
+            "line 1, column 7: exemplars exist in OpenMetrics only, and such a page ends with `# EOF`",
+        ),
+        (
+            "# TYPE a unknown",
+            "line 1, column 10: unknown metric type `unknown`",
+        ),
+        (
+            "# TYPE a info",
+            "line 1, column 10: unknown metric type `info`",
+        ),
+        ("a +NaN", "line 1, column 3: bad value `+NaN`"),
+        (
+            "a{b=\"1\",c=\"2\"} 1\na{b=\"1\",c=\"2} 1",
+            "line 2, column 11: unterminated `\"`",
+        ),
+        (
+            "a{b=\"1\",c=\"2\"} 1\na{b=\"1\",c=\"2\",b=\"3\"} 1",
+            "line 2, column 15: label `b` stands twice",
+        ),
+        (
+            "a{b=\"1\",c=\"2\"} 1\na{b=\"1\",c=\"2\"",
+            "line 2, column 2: unterminated `{`",
+        ),
+        (
+            "a{b=\"1\",c=\"2\"} 1\na{b=\"1\",c=\"2\"}",
+            "line 2, column 15: sample without a value",
+        ),
     ];
     for (text, expected) in table {
         assert_eq!(parse(*text).unwrap_err().to_string(), *expected, "{text}");
     }
     let invalid = parse(b"a 1\nb{c=\"\xc3\xa9\xff\"} 1".as_slice()).unwrap_err();
     assert_eq!(invalid.to_string(), "line 2, column 7: not UTF-8");
+    let earlier = parse(b"a\nb{c=\"\xff\"} 1".as_slice()).unwrap_err();
+    assert_eq!(
+        earlier.to_string(),
+        "line 1, column 2: sample without a value"
+    );
 }
 
 #[test]
@@ -256,19 +281,24 @@ fn limits_are_errors() {
         page_bytes: 40,
         line_bytes: 20,
         labels: 2,
+        families: 2,
     };
-    let fails = |text: &str| parse_with(text, limits).unwrap_err().to_string();
+    let fails = |text: &str| parse_as(text, None, limits).unwrap_err().to_string();
     assert_eq!(
         fails(&"a".repeat(41)),
         "line 1, column 1: page of 41 bytes, more than the limit of 40"
     );
     assert_eq!(
         fails(&format!("a 1\n{}", "a".repeat(21))),
-        "line 2, column 1: line of 21 bytes, more than the limit of 20"
+        "line 2, column 1: line of more than 20 bytes"
     );
     assert_eq!(
         fails("a{b=\"\",c=\"\",d=\"\"} 1"),
         "line 1, column 13: more than 2 labels"
+    );
+    assert_eq!(
+        fails("a 1\na 2\nb 1\nc 1"),
+        "line 4, column 1: more than 2 metrics"
     );
 }
 
@@ -282,144 +312,6 @@ fn a_cut_page_is_told() {
 #[test]
 fn views_serialise_as_maps() {
     let page = parse("# TYPE a gauge\na{b=\"c\"} 1.5 7\n").unwrap();
-    let expected = r#"[{"name":"a","type":"gauge","help":null,"unit":null,"samples":[{"name":"a","labels":{"b":"c"},"value":1.5,"timestamp_ms":7}]}]"#;
+    let expected = r#"[{"name":"a","type":"gauge","help":null,"unit":null,"samples":[{"name":"a","labels":{"b":"c"},"value":1.5,"timestamp_ms":7,"exemplar":null}]}]"#;
     assert_eq!(serde_json::to_string(&page).unwrap(), expected);
-}
-
-/// Lines that are near the grammar, to get deeper than random bytes do.
-fn near_page() -> impl Strategy<Value = String> {
-    let piece = prop::sample::select(vec![
-        "a",
-        "b_bucket",
-        "h",
-        "{",
-        "}",
-        "\"",
-        "=",
-        ",",
-        " ",
-        "\t",
-        "\n",
-        "\\",
-        "\\n",
-        "\\\"",
-        "#",
-        "# HELP ",
-        "# TYPE ",
-        "# UNIT ",
-        "# EOF\n",
-        "histogram",
-        "counter",
-        "1",
-        "-2.5e3",
-        "NaN",
-        "+Inf",
-        "1e999",
-        "le=\"1\"",
-        "é",
-        "\u{0}",
-        "\r",
-        "__name__",
-        "{\"x y\"",
-    ]);
-    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
-}
-
-fn valid_page() -> impl Strategy<Value = String> {
-    let text = "[a-z\\\\\"\n{},=#é ]{0,8}";
-    let value = prop_oneof![
-        Just(f64::NAN),
-        Just(f64::INFINITY),
-        any::<f64>(),
-        (0..1000_u32).prop_map(f64::from)
-    ];
-    let label = ("[a-z]{1,3}|[a-z .\"\\\\]{1,4}", text);
-    let sample = (
-        0..4_u8,
-        prop::collection::btree_map(label.0, label.1, 0..4),
-        value,
-        prop::option::of(-9_999..9_999_i64),
-    );
-    prop::collection::vec(sample, 0..20).prop_map(|samples| {
-        let mut out =
-            String::from("# HELP h Help \\\\ text\n# TYPE h histogram\n# TYPE odd gauge\n");
-        for (name, labels, value, time) in samples {
-            let name = ["h_bucket", "h_sum", "odd name", "plain"][usize::from(name)];
-            super::super::render::series(
-                &mut out,
-                name,
-                labels.iter().map(|(k, v)| (k.as_str(), v.as_str())),
-            )
-            .unwrap();
-            out.push_str(&format!(
-                " {value:e}{}\n",
-                time.map_or(String::new(), |time| format!(" {time}"))
-            ));
-        }
-        out
-    })
-}
-
-proptest! {
-    #[test]
-    fn any_bytes_are_a_page_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = parse(bytes);
-    }
-
-    #[test]
-    fn near_pages_survive_rendering(text in near_page()) {
-        match parse(text.as_str()) {
-            Ok(page) => {
-                let rendered = page.to_string();
-                prop_assert_eq!(parse(rendered.as_str()).map(|page| page.to_string()), Ok(rendered));
-            }
-            Err(error) => {
-                prop_assert!(error.line >= 1 && error.line <= text.matches('\n').count() + 1);
-                let line = text.split('\n').nth(error.line - 1).unwrap_or_default();
-                prop_assert!(error.column >= 1 && error.column <= line.chars().count() + 1);
-            }
-        }
-    }
-
-    #[test]
-    fn rendering_keeps_every_sample(text in valid_page()) {
-        let page = parse(text).unwrap();
-        let again = parse(page.to_string()).unwrap();
-        prop_assert_eq!(page.len(), again.len());
-        for (a, b) in page.samples().zip(again.samples()) {
-            prop_assert_eq!(a.to_string(), b.to_string());
-            prop_assert_eq!(a.labels().collect::<Vec<_>>(), b.labels().collect::<Vec<_>>());
-            prop_assert!(a.value().to_bits() == b.value().to_bits() || (a.value().is_nan() && b.value().is_nan()));
-            prop_assert_eq!(a.timestamp_ms(), b.timestamp_ms());
-        }
-    }
-}
-
-/// A valid page with bytes changed, cut and doubled: more of it is reached than by random bytes.
-#[test]
-fn mutated_pages_do_not_panic() {
-    let seed = b"# HELP h x\\\\y\n# TYPE h histogram\nh_bucket{a=\"\\\"q\\\"\",le=\"+Inf\"} 4 17\n{\"\xc3\xa9.x\",b=\"c\"} NaN\nh_sum 1e3 # {} 1\n# EOF\n";
-    let mut state = 1_u64;
-    let mut random = |bound: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % bound
-    };
-    for _ in 0..20_000 {
-        let mut bytes = seed.to_vec();
-        for _ in 0..=random(4) {
-            let at = random(bytes.len().max(1));
-            match random(4) {
-                _ if bytes.is_empty() => bytes.push(b'a'),
-                0 => bytes[at] = random(256) as u8,
-                1 => bytes.insert(at, b"\"\\{}=,# \n"[random(9)]),
-                2 => drop(bytes.remove(at)),
-                _ => bytes.truncate(at.max(1)),
-            }
-        }
-        if let Ok(page) = parse(bytes) {
-            let _ = page.to_string();
-        }
-    }
 }

@@ -50,7 +50,6 @@ pub(super) fn feed(control: &Arc<Control>) {
     });
 }
 
-
 pub(super) fn answer(app: &App, request: &Request) -> Response {
     let path = request.path.trim_start_matches('/');
     let parts: Vec<&str> = path.split('/').collect();
