@@ -35,6 +35,7 @@ mod task;
 mod tcp;
 mod text;
 mod time;
+mod tls;
 pub(crate) mod ui;
 pub mod units;
 mod workflow;
@@ -84,6 +85,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &tcp::NAMESPACE,
     &text::NAMESPACE,
     &time::NAMESPACE,
+    &tls::NAMESPACE,
     &ui::NAMESPACE,
     &workflow::NAMESPACE,
 ];

@@ -10,7 +10,7 @@ mod write;
 
 pub use error::Error;
 pub use list::{glob, list};
-pub use read::{read_text, tail};
+pub use read::{read_bytes, read_text, tail};
 pub use resolve::{real, real_parent};
 pub use stat::{Stat, exists, stat};
 pub use write::{Made, Removed, Written, make_dir, remove, write_text};

@@ -18,7 +18,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 use url::Url;
 
-use super::tls::{self, Tls, Trust};
+use crate::tls::{self, Tls, Trust};
 use super::{Error, address};
 use crate::net::dns;
 

@@ -4,7 +4,6 @@
 //! answer broke off, and that a change was sent without an answer are four different errors.
 
 mod address;
-mod certificate;
 mod client;
 mod error;
 mod exchange;
@@ -14,7 +13,6 @@ mod probe;
 mod request;
 mod response;
 mod retry;
-mod tls;
 
 pub use address::{encode, origin, parse, shown};
 pub use error::{Error, Phase};
@@ -24,4 +22,4 @@ pub use probe::{Probe, probe};
 pub use request::{Allow, Auth, Hop, Request};
 pub use response::{Header, Response};
 pub use retry::Retry;
-pub use tls::Tls;
+pub use crate::tls::Tls;

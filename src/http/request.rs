@@ -11,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use url::Url;
 
 use super::address::{self, shown};
-use super::tls::server_name;
+use crate::tls::server_name;
 use super::{Error, Retry, Tls};
 
 /// No single attempt takes longer; an instant beyond the clock's range would be a panic.
