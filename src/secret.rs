@@ -146,7 +146,9 @@ pub fn strength(secret: &str, names: &[String]) -> Strength {
         drawn(trimmed).max(COUNTED)
     };
     let bits = (bits * 10.0).round() / 10.0;
-    let warning = found.feedback().and_then(zxcvbn::feedback::Feedback::warning);
+    let warning = found
+        .feedback()
+        .and_then(zxcvbn::feedback::Feedback::warning);
     let (kind, why) = match warning {
         Some(
             Warning::ThisIsATop10Password
@@ -159,12 +161,14 @@ pub fn strength(secret: &str, names: &[String]) -> Strength {
         Some(Warning::ThisIsSimilarToACommonlyUsedPassword) => {
             ("other", "it is much like a common password")
         }
-        Some(Warning::StraightRowsOfKeysAreEasyToGuess | Warning::ShortKeyboardPatternsAreEasyToGuess) => {
-            ("other", "it is a row of keys")
-        }
-        Some(Warning::RepeatsLikeAaaAreEasyToGuess | Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess) => {
-            ("other", "it repeats itself")
-        }
+        Some(
+            Warning::StraightRowsOfKeysAreEasyToGuess
+            | Warning::ShortKeyboardPatternsAreEasyToGuess,
+        ) => ("other", "it is a row of keys"),
+        Some(
+            Warning::RepeatsLikeAaaAreEasyToGuess
+            | Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess,
+        ) => ("other", "it repeats itself"),
         Some(Warning::SequencesLikeAbcAreEasyToGuess) => ("other", "it is a sequence"),
         Some(Warning::RecentYearsAreEasyToGuess | Warning::DatesAreOftenEasyToGuess) => {
             ("other", "it is a date")
@@ -216,7 +220,10 @@ fn placeholder(text: &str, lower: &str) -> bool {
     if within("<", '>') || within("${", '}') || within("{{", '}') {
         return true;
     }
-    if lower.chars().all(|c| matches!(c, 'x' | '*' | '.' | '-' | '_')) {
+    if lower
+        .chars()
+        .all(|c| matches!(c, 'x' | '*' | '.' | '-' | '_'))
+    {
         return true;
     }
     let letters: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();

@@ -52,16 +52,8 @@ fn a_good_one() {
     assert_eq!(peer.ip, "127.0.0.1");
     let certificate = peer.certificate;
     assert_eq!(certificate.names, ["api.example", "*.other.example"]);
-    assert!(
-        certificate
-            .subject
-            .contains("CN=tradeops test server")
-    );
-    assert!(
-        certificate
-            .issuer
-            .contains("CN=tradeops test authority")
-    );
+    assert!(certificate.subject.contains("CN=tradeops test server"));
+    assert!(certificate.issuer.contains("CN=tradeops test authority"));
     let left = certificate.days_left.unwrap();
     assert!((28.9..=30.0).contains(&left), "{left}");
     assert_eq!(peer.chain.len(), 1);
@@ -86,7 +78,13 @@ fn everything_that_is_wrong_is_told_at_once() {
         ),
         (&["api.example"], (2, 30), false, true, &["not_yet_valid"]),
         (&["db.example"], (-1, 30), false, true, &["wrong_name"]),
-        (&["api.example"], (-1, 30), false, false, &["unknown_issuer"]),
+        (
+            &["api.example"],
+            (-1, 30),
+            false,
+            false,
+            &["unknown_issuer"],
+        ),
         (&["api.example"], (-1, 30), true, false, &["self_signed"]),
         (
             &["db.example"],

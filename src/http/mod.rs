@@ -14,6 +14,7 @@ mod request;
 mod response;
 mod retry;
 
+pub use crate::tls::Tls;
 pub use address::{encode, origin, parse, shown};
 pub use error::{Error, Phase};
 pub use exchange::request;
@@ -22,4 +23,3 @@ pub use probe::{Probe, probe};
 pub use request::{Allow, Auth, Hop, Request};
 pub use response::{Header, Response};
 pub use retry::Retry;
-pub use crate::tls::Tls;

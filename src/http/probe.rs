@@ -195,10 +195,7 @@ impl Knock {
                 let why = error
                     .get_ref()
                     .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-                    .map_or_else(
-                        || tls::broken_off(&tcp::reason(&error)),
-                        tls::reason,
-                    );
+                    .map_or_else(|| tls::broken_off(&tcp::reason(&error)), tls::reason);
                 return Ok(Err(End {
                     phase: Phase::Tls,
                     kind: "unreachable",

@@ -111,8 +111,8 @@ impl Knock {
         let mut settings = config(witness.clone())?;
         // It need not be a server of HTTP.
         settings.alpn_protocols.clear();
-        let handshake = tokio_rustls::TlsConnector::from(Arc::new(settings))
-            .connect(self.name.clone(), stream);
+        let handshake =
+            tokio_rustls::TlsConnector::from(Arc::new(settings)).connect(self.name.clone(), stream);
         let answer = timeout_at(deadline, handshake).await;
         let ders = witness.chain();
         let chain: Vec<_> = ders

@@ -206,4 +206,3 @@ impl ServerCertVerifier for Blind {
             .supported_schemes()
     }
 }
-
