@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use rhai::Map;
+use rhai::{Dynamic, Map};
 
 use crate::gate::{Grants, HttpPolicy, Run};
 use crate::run::Cx;
@@ -33,6 +33,8 @@ pub struct Frame {
     pub http: Arc<HttpPolicy>,
     /// Its parsed arguments.
     pub arguments: Map,
+    /// What the script that runs it hands to it.
+    pub context: Dynamic,
     /// The script that runs it.
     pub caller: Option<Arc<Frame>>,
 }

@@ -196,10 +196,24 @@ fn planned(primitive: &Primitive) -> Dynamic {
 /// replay the closure runs again.
 fn unwritable(primitive: &Primitive, answer: &Dynamic) -> Option<String> {
     let runs_closure = primitive.params.iter().any(|p| matches!(p.ty, Ty::Closure));
-    if runs_closure {
+    // What gives closures is run again in a replay, as what takes them is.
+    if runs_closure || holds_closure(answer) {
         return None;
     }
     super::codec::loss(answer)
+}
+
+fn holds_closure(value: &Dynamic) -> bool {
+    if let Some(record) = value.read_lock::<super::Record>() {
+        return record.fields.values().any(holds_closure);
+    }
+    if let Some(list) = value.read_lock::<rhai::Array>() {
+        return list.iter().any(holds_closure);
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.values().any(holds_closure);
+    }
+    value.is::<rhai::FnPtr>()
 }
 
 fn outcome(answer: &Answer) -> Outcome {

@@ -52,7 +52,8 @@ pub use primitive::{
 };
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
-pub(crate) use report::is_report;
+pub(crate) use report::{CheckFile, CheckFiles, Watched, invalid_check, is_report};
+pub(crate) use task::snapshot;
 
 /// A result as people read it, for the records that have a form of their own.
 pub(crate) fn human(value: &rhai::Dynamic, output: Output) -> Option<String> {

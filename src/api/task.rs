@@ -195,7 +195,7 @@ fn error_value(failure: &Failure) -> Dynamic {
 }
 
 /// Copies of everything that a closure captured, so that a worker has its own.
-pub(super) fn snapshot(closure: &FnPtr) -> FnPtr {
+pub(crate) fn snapshot(closure: &FnPtr) -> FnPtr {
     let mut copy = closure.clone();
     let curry: Vec<Dynamic> = closure.curry().iter().map(Dynamic::flatten_clone).collect();
     copy.set_curry(curry);

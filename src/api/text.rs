@@ -194,6 +194,18 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::PURE
         },
         Primitive {
+            name: "like",
+            params: &[
+                TEXT,
+                param("pattern", Ty::Str, "`*` stands for any run of characters"),
+            ],
+            returns: Ty::Bool,
+            doc: "Whether the whole text matches a pattern with `*`, as in a shell.",
+            example: r#"text::like("redis.memory", "redis.*")"#,
+            call: |call| Ok(crate::gate::glob(call.args().str("pattern"), text(call)).into()),
+            ..Primitive::PURE
+        },
+        Primitive {
             name: "without_prefix",
             params: &[TEXT, PART],
             returns: Ty::Str,

@@ -70,6 +70,15 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::PURE
         },
         Primitive {
+            name: "json",
+            access: Access::Local,
+            returns: Ty::Bool,
+            doc: "Whether the result is for machines (`-o json`): then a script need not lay it out.",
+            example: "ui::json()",
+            call: |call| Ok(output(call).json.into()),
+            ..Primitive::PURE
+        },
+        Primitive {
             name: "colour",
             params: &[
                 param("text", Ty::Any, "what to colour"),

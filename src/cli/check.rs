@@ -9,7 +9,9 @@ use crate::script::load::{self, NotRun};
 pub(super) fn check(place: &Place, scripts: &[String]) -> anyhow::Result<Exit> {
     let library = place.library();
     let names = if scripts.is_empty() {
-        library.names()
+        let checks = library.check_names().into_iter();
+        let checks = checks.map(|name| format!("checks/{name}"));
+        library.names().into_iter().chain(checks).collect()
     } else {
         scripts.to_vec()
     };

@@ -17,21 +17,25 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
             let modules = shipped::STDLIB
                 .iter()
                 .map(|(name, _)| format!("std/{name}"));
-            scripts.chain(modules).collect()
+            let checks = shipped::CHECKS
+                .iter()
+                .map(|(name, _)| format!("checks/{name}"));
+            scripts.chain(checks).chain(modules).collect()
         }
     };
     let mut text = String::new();
     for name in names {
-        let (ours, source) = match name.strip_prefix("std/") {
-            Some(module) => (shipped::module(module), library.std(module)),
-            None => (shipped::script(&name), library.script(&name)),
+        let (ours, source) = match name.split_once('/') {
+            Some(("std", module)) => (shipped::module(module), library.std(module)),
+            Some(("checks", file)) => (shipped::check_file(file), library.check_file(file)),
+            _ => (shipped::script(&name), library.script(&name)),
         };
         let Some(ours) = ours else {
             return Err(told(
                 Exit::Usage,
                 format!("nothing called `{name}` is shipped"),
                 Some(
-                    "`tradeops list` shows what there is; a module of the stdlib is `std/NAME`"
+                    "`tradeops list` shows what there is; a module of the stdlib is `std/NAME`, a check file `checks/NAME`"
                         .into(),
                 ),
             ));

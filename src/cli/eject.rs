@@ -8,17 +8,19 @@ use super::terminal;
 use crate::script::shipped;
 
 pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow::Result<Exit> {
-    let name = name.strip_prefix("std/").filter(|_| std).unwrap_or(name);
     let name = name.strip_suffix(".rhai").unwrap_or(name);
-    let (found, table, folder) = if std {
-        (shipped::module(name), shipped::STDLIB, "std")
+    let (found, table, folder) = if let Some(name) = name.strip_prefix("checks/") {
+        ((name, shipped::check_file(name)), shipped::CHECKS, "checks")
+    } else if std || name.starts_with("std/") {
+        let name = name.strip_prefix("std/").unwrap_or(name);
+        ((name, shipped::module(name)), shipped::STDLIB, "std")
     } else {
-        (shipped::script(name), shipped::SCRIPTS, "scripts")
+        ((name, shipped::script(name)), shipped::SCRIPTS, "scripts")
     };
-    let shown = if std {
-        format!("std/{name}")
-    } else {
-        name.to_owned()
+    let (name, found) = found;
+    let shown = match folder {
+        "scripts" => name.to_owned(),
+        _ => format!("{folder}/{name}"),
     };
     let Some(text) = found else {
         let names: Vec<_> = table.iter().map(|(n, _)| *n).collect();
@@ -26,7 +28,11 @@ pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow:
             || format!("there are {}", names.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        let what = if std { "stdlib module" } else { "workflow" };
+        let what = match folder {
+            "checks" => "check file",
+            "std" => "stdlib module",
+            _ => "workflow",
+        };
         return Err(told(
             Exit::Usage,
             format!("there is no shipped {what} `{name}`"),

@@ -1,4 +1,4 @@
-//! `tradeops list`: the workflows, the layer that wins, and whether it differs from the shipped one.
+//! `tradeops list`: the workflows and check files, the layer that wins, and whether it differs from the shipped one.
 
 use super::exit::Exit;
 use super::place::Place;
@@ -13,6 +13,14 @@ pub(super) fn list(place: &Place) -> anyhow::Result<Exit> {
     for name in library.names() {
         let found = library.script(&name);
         rows.push(row(name.clone(), found, shipped::script(&name)));
+    }
+    for name in library.check_names() {
+        let found = library.check_file(&name);
+        rows.push(row(
+            format!("checks/{name}"),
+            found,
+            shipped::check_file(&name),
+        ));
     }
     // The stdlib's modules are of interest once one of them was ejected.
     for (name, text) in shipped::STDLIB {

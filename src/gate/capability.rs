@@ -118,7 +118,7 @@ fn in_scope(scope: &str, target: &str) -> bool {
 }
 
 /// `*` stands for any run of characters.
-pub(super) fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else {
@@ -171,6 +171,13 @@ pub struct Denial {
 }
 
 impl Grants {
+    /// The profile of the run.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile
+            .as_ref()
+            .or_else(|| self.outer.as_ref()?.profile())
+    }
+
     /// Whether `op` may pass.
     pub fn check(&self, op: &Op) -> Result<(), Denial> {
         if !self.unbounded && !self.needs.iter().any(|n| n.covers(op)) {

@@ -17,6 +17,7 @@ mod resources;
 mod run;
 
 pub use audit::{Audit, AuditError, Outcome};
+pub(crate) use capability::glob;
 pub use capability::{Capability, CapabilityError, Denial, Grants, Profile};
 pub use doom::{Doom, DoomKind};
 pub use http_path::http_target;

@@ -3,9 +3,11 @@
 //! Knows nothing of how checks are made. Statuses, severities and the verdict are the contract that
 //! every renderer and the exit code rest on.
 
+mod grid;
 mod render;
 mod verdict;
 
+pub use grid::{changes, grid};
 pub use render::{Style, human};
 pub use verdict::{Cause, Counts, Report, Verdict, assess, unknown};
 

@@ -16,8 +16,8 @@ pub struct Style {
     pub width: usize,
 }
 
-/// The report as text.
-pub fn human(report: &Report, style: Style) -> String {
+/// The verdict and its causes.
+pub(super) fn head(report: &Report, style: Style) -> String {
     let mut text = String::new();
     let paint = |what: &str, ansi: Ansi| paint(what, ansi, style.colour);
     let verdict = paint(report.verdict.as_str(), verdict_style(report.verdict));
@@ -53,6 +53,13 @@ pub fn human(report: &Report, style: Style) -> String {
             }
         }
     }
+    text
+}
+
+/// The report as text.
+pub fn human(report: &Report, style: Style) -> String {
+    let paint = |what: &str, ansi: Ansi| paint(what, ansi, style.colour);
+    let mut text = head(report, style);
     let mut layers: Vec<&str> = Vec::new();
     for check in &report.checks {
         if !layers.contains(&check.layer.as_str()) {
@@ -215,7 +222,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A sign that tells the status without colour too.
-fn mark(status: Status, colour: bool) -> String {
+pub(super) fn mark(status: Status, colour: bool) -> String {
     let (sign, ansi) = match status {
         Status::Ok => ("+", AnsiColor::Green.on_default()),
         Status::Degraded => ("!", AnsiColor::Yellow.on_default()),

@@ -384,6 +384,15 @@ fn trap_diagnostic(file: &str, place: Place, trap: &Trap) -> Diagnostic {
             format!("`{method}` changes its receiver and gives `()`, which is used as a value here"),
         )
         .hint("the `text` namespace has functions that give the changed text"),
+        Trap::CapturesReceiver { variable } => Diagnostic::error(
+            "captures-receiver",
+            file,
+            place,
+            format!("the method holds `{variable}` while this closure reads it: Rhai gives up with a data race"),
+        )
+        .hint(format!(
+            "give the method, or the closure, a copy of its own: `let list = {variable}...;` before it"
+        )),
         Trap::LoopCapture { variable } => Diagnostic::warning(
             "loop-capture",
             file,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, EvalAltResult, Map, Scope};
 
 use super::args::ArgsError;
+use super::check_files::check_files;
 use super::diagnostic::Diagnostic;
 use super::fault;
 use super::header::Header;
@@ -134,6 +135,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     let resources = run.resources();
     resources.get_or(|| sites);
     resources.get_or(|| Outermost(program.clone()));
+    resources.get_or(|| check_files(request.library.clone()));
     resources.get_or(|| runner(request.library, request.env));
     resources.get_or(|| request.output);
     resources.get_or(|| api::StateFolder(request.state.clone()));
@@ -148,7 +150,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
         },
         http: Arc::new(http),
         arguments,
-        caller: None,
+        ..Frame::default()
     });
     let (send, events) = mpsc::channel();
     watch_signals(send.clone());
@@ -289,6 +291,12 @@ pub(super) fn outcome(
     cancel: &Cancel,
     program: &Program,
 ) -> Outcome {
+    // Somebody who watches ends it so, and has seen what it says.
+    let watched = run.resources().get::<api::Watched>();
+    let watched = watched.and_then(|watched| watched.exit_code());
+    if let (Some(Stop::Interrupted), Some(code)) = (cancel.stopped(), watched) {
+        return Outcome::Exited(code);
+    }
     if let Some(doom) = run.doom() {
         return match doom.kind {
             DoomKind::Exited(code) => Outcome::Exited(code),

@@ -183,15 +183,25 @@ impl Library {
 
     /// The folders that may hold ejected stdlib modules.
     fn std_folders(&self) -> Vec<(Layer, PathBuf)> {
+        self.own_folders("std")
+    }
+
+    /// A folder of that name in `.tradeops`, searched upward, and in the user's folder.
+    fn own_folders(&self, name: &str) -> Vec<(Layer, PathBuf)> {
         let mut folders: Vec<_> = self
             .cwd
             .ancestors()
-            .map(|above| (Layer::Project, above.join(".tradeops/std")))
+            .map(|above| (Layer::Project, above.join(".tradeops").join(name)))
             .collect();
         if let Some(user) = &self.user {
-            folders.push((Layer::User, user.join("std")));
+            folders.push((Layer::User, user.join(name)));
         }
         folders
+    }
+
+    /// The folders that may hold check files.
+    fn check_folders(&self) -> Vec<(Layer, PathBuf)> {
+        self.own_folders("checks")
     }
 
     /// The script that `name` means.
@@ -201,6 +211,9 @@ impl Library {
             return self.read(&given, Layer::Given);
         }
         let stem = name.strip_suffix(".rhai").unwrap_or(name);
+        if let Some(file) = stem.strip_prefix("checks/") {
+            return self.check_file(file);
+        }
         if !stem.contains('/') {
             for (layer, folder) in self.script_folders() {
                 let path = folder.join(format!("{stem}.rhai"));
@@ -224,23 +237,40 @@ impl Library {
 
     /// Every workflow's name, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = shipped::SCRIPTS
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        for (_, folder) in self.script_folders() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                if let Ok(file) = entry.file_name().into_string()
-                    && let Some(stem) = file.strip_suffix(".rhai")
-                    && !stem.ends_with("_test")
-                {
-                    names.push(stem.to_owned());
-                }
+        names(shipped::SCRIPTS, &self.script_folders())
+    }
+
+    /// Every check file's name: the shipped ones in their order, then the operator's own, sorted.
+    pub fn check_names(&self) -> Vec<String> {
+        let shipped = shipped::CHECKS.iter().map(|(name, _)| (*name).to_owned());
+        let mut all: Vec<String> = shipped.collect();
+        for name in names(&[], &self.check_folders()) {
+            if !all.contains(&name) {
+                all.push(name);
             }
         }
-        names.sort();
-        names.dedup();
-        names
+        all
+    }
+
+    /// The check file that wins: the operator's, or the shipped one.
+    pub fn check_file(&self, name: &str) -> Result<Source, FindError> {
+        for (layer, folder) in self.check_folders() {
+            let path = folder.join(format!("{name}.rhai"));
+            if path.is_file() {
+                trusted(&path)?;
+                return self.read(&path, layer);
+            }
+        }
+        if let Some(text) = shipped::check_file(name) {
+            let id = format!("checks/{name}.rhai");
+            return Ok(Source::new(id, name, Layer::Shipped, None, text.to_owned()));
+        }
+        let names = self.check_names();
+        Err(FindError::NoSuchScript {
+            name: format!("checks/{name}"),
+            suggestion: crate::api::closest(name, names.iter().map(String::as_str))
+                .map(|near| format!("checks/{near}")),
+        })
     }
 
     /// The module that `path` means in `importer`, whose run was started from `main`.
@@ -351,6 +381,24 @@ impl Library {
         }
         shown.display().to_string()
     }
+}
+
+/// The names of scripts in a table of the shipped ones and in folders, sorted.
+fn names(shipped: &[(&str, &str)], folders: &[(Layer, PathBuf)]) -> Vec<String> {
+    let mut names: Vec<String> = shipped.iter().map(|(name, _)| (*name).to_owned()).collect();
+    for (_, folder) in folders {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if let Ok(file) = entry.file_name().into_string()
+                && let Some(stem) = file.strip_suffix(".rhai")
+                && !stem.ends_with("_test")
+            {
+                names.push(stem.to_owned());
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn has_ending(name: &str) -> bool {

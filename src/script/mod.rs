@@ -3,10 +3,12 @@
 
 pub mod args;
 pub mod check;
+mod check_files;
 pub mod diagnostic;
 pub mod engine;
 pub mod fault;
 pub mod header;
+mod held;
 pub mod host;
 pub mod library;
 pub mod load;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rhai::{Dynamic, Scope};
 
 use super::host::{http_policy, learn_secrets};
-use super::library::Library;
-use super::load::{NotRun, load};
+use super::library::{Library, Source};
+use super::load::{Checked, NotRun, load};
 use super::program::Program;
 use crate::api::{self, Branch, Failure, Frame, SiteTable, WorkflowRunner};
 use crate::gate::Grants;
@@ -32,48 +32,66 @@ pub(super) fn runner(library: Library, env: fn(&str) -> Option<String>) -> Workf
                     source.name
                 )));
             }
-            if !branch.run.bring_in(&source.id, checked.program.digest()) {
-                return Err(Stop::Cancelled.into());
-            }
-            let parsed = checked
+            let arguments = checked
                 .spec
                 .parse(given, &env)
                 .map_err(|error| NotRun::from(error).failure())?;
-            learn_secrets(branch.run.redactor(), &parsed);
-            if let Some(outermost) = branch.run.resources().get::<Outermost>() {
-                outermost.0.adopt(&checked.program);
-            }
-            branch
-                .run
-                .resources()
-                .get_or(SiteTable::default)
-                .extend(&checked.sites);
-            let http = http_policy(&library, Some(&checked.program), &source, &checked.header)
-                .map_err(|error| NotRun::Environment(error).failure())?;
+            learn_secrets(branch.run.redactor(), &arguments);
             let frame = Frame {
                 workflow: source.name.clone(),
-                http: Arc::new(http),
                 grants: Grants {
-                    needs: checked.header.needs,
+                    needs: checked.header.needs.clone(),
                     outer: Some(Arc::new(branch.frame.grants.clone())),
                     ..Grants::default()
                 },
-                arguments: parsed,
-                caller: Some(branch.frame.clone()),
+                arguments,
+                ..Frame::default()
             };
-            let inner = Branch {
-                frame: Arc::new(frame),
-                ..branch.clone()
-            };
-            let Some(unit) = checked.program.unit(&source.id) else {
-                return Ok(Dynamic::UNIT);
-            };
-            api::enter(inner, || {
-                checked
-                    .engine
-                    .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &unit.ast)
-            })
-            .map_err(api::thrown)
+            let inner = inside(&library, branch, &source, &checked, frame)?;
+            evaluate(inner, &checked)
         },
     ))
+}
+
+/// The branch of a script that runs within another one: the run takes it in, its lines are there for messages.
+pub(super) fn inside(
+    library: &Library,
+    branch: &Branch,
+    source: &Source,
+    checked: &Checked,
+    frame: Frame,
+) -> Result<Branch, Failure> {
+    let run = &branch.run;
+    if !run.bring_in(&source.id, checked.program.digest()) {
+        return Err(Stop::Cancelled.into());
+    }
+    if let Some(outermost) = run.resources().get::<Outermost>() {
+        outermost.0.adopt(&checked.program);
+    }
+    run.resources()
+        .get_or(SiteTable::default)
+        .extend(&checked.sites);
+    let http = http_policy(library, Some(&checked.program), source, &checked.header)
+        .map_err(|error| NotRun::Environment(error).failure())?;
+    Ok(Branch {
+        frame: Arc::new(Frame {
+            http: Arc::new(http),
+            caller: Some(branch.frame.clone()),
+            ..frame
+        }),
+        ..branch.clone()
+    })
+}
+
+/// The script's last value.
+pub(super) fn evaluate(inner: Branch, checked: &Checked) -> Result<Dynamic, Failure> {
+    let Some(unit) = checked.program.unit(&checked.program.main) else {
+        return Ok(Dynamic::UNIT);
+    };
+    api::enter(inner, || {
+        checked
+            .engine
+            .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &unit.ast)
+    })
+    .map_err(api::thrown)
 }

@@ -11,6 +11,32 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("stack", include_str!("../../stdlib/stack.rhai")),
 ];
 
+/// The check files of health, in the order of its report: name and text.
+pub const CHECKS: &[(&str, &str)] = &[
+    (
+        "presence",
+        include_str!("../../scripts/checks/presence.rhai"),
+    ),
+    (
+        "infrastructure",
+        include_str!("../../scripts/checks/infrastructure.rhai"),
+    ),
+    (
+        "monitoring",
+        include_str!("../../scripts/checks/monitoring.rhai"),
+    ),
+    (
+        "applications",
+        include_str!("../../scripts/checks/applications.rhai"),
+    ),
+    ("models", include_str!("../../scripts/checks/models.rhai")),
+    (
+        "resources",
+        include_str!("../../scripts/checks/resources.rhai"),
+    ),
+    ("machine", include_str!("../../scripts/checks/machine.rhai")),
+];
+
 /// The shipped workflow of that name.
 pub fn script(name: &str) -> Option<&'static str> {
     find(SCRIPTS, name)
@@ -19,6 +45,11 @@ pub fn script(name: &str) -> Option<&'static str> {
 /// The shipped stdlib module of that name.
 pub fn module(name: &str) -> Option<&'static str> {
     find(STDLIB, name)
+}
+
+/// The shipped check file of that name.
+pub fn check_file(name: &str) -> Option<&'static str> {
+    find(CHECKS, name)
 }
 
 fn find(files: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
@@ -35,7 +66,11 @@ mod tests {
     /// The tables above are written by hand; nothing in the folders may be missing from them.
     #[test]
     fn every_file_is_shipped() {
-        for (folder, files) in [("scripts", SCRIPTS), ("stdlib", STDLIB)] {
+        for (folder, files) in [
+            ("scripts", SCRIPTS),
+            ("scripts/checks", CHECKS),
+            ("stdlib", STDLIB),
+        ] {
             let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
             let mut names: Vec<String> = std::fs::read_dir(root)
                 .into_iter()
@@ -48,7 +83,8 @@ mod tests {
                 })
                 .collect();
             names.sort();
-            let shipped: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+            let mut shipped: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+            shipped.sort();
             assert_eq!(names, shipped, "{folder}");
         }
     }

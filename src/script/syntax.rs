@@ -77,6 +77,11 @@ pub enum Trap {
         /// The method.
         method: String,
     },
+    /// `x.list.map(|y| x.other)`: the method holds `x` while the closure wants it.
+    CapturesReceiver {
+        /// The variable.
+        variable: String,
+    },
     /// A closure in a loop captures the loop's variable, and is kept beyond the pass.
     LoopCapture {
         /// The loop's variable.
@@ -166,7 +171,7 @@ impl Facts {
             }
             Some(ASTNode::Expr(Expr::MethodCall(call, at))) => {
                 self.call(ast, call, *at, true);
-                self.keeps_loop_variable(path, call);
+                self.captures_receiver(path, call);
             }
             Some(ASTNode::Expr(Expr::Dot(chain, ..))) => {
                 if let Expr::MethodCall(call, at) = &chain.rhs
@@ -184,6 +189,11 @@ impl Facts {
                 {
                     self.closures
                         .push((pointer.fn_name().to_owned(), (*at).into()));
+                }
+            }
+            Some(ASTNode::Expr(closure @ Expr::Stmt(_))) => {
+                if let Some(closure) = Closure::of(closure) {
+                    self.keeps_loop_variable(path, &closure);
                 }
             }
             Some(ASTNode::Stmt(Stmt::Import(import, at))) => self.imports.push(ImportFact {
@@ -263,21 +273,44 @@ impl Facts {
     }
 
     /// `closures.push(|| item)` within `for item in ...`: all of them see the last item.
-    fn keeps_loop_variable(&mut self, path: &[ASTNode<'_>], call: &FnCallExpr) {
-        if !matches!(call.name.as_str(), "push" | "insert" | "append") {
+    fn keeps_loop_variable(&mut self, path: &[ASTNode<'_>], closure: &Closure<'_>) {
+        // A closure that is handed to any other call is called there, and gone with the pass.
+        let keeps = path.iter().rev().skip(1).find_map(|node| match node {
+            ASTNode::Expr(Expr::MethodCall(call, _)) => {
+                Some(matches!(call.name.as_str(), "push" | "insert" | "append"))
+            }
+            ASTNode::Expr(Expr::FnCall(call, _)) if call.op_token.is_none() => Some(false),
+            ASTNode::Stmt(Stmt::For(..)) => Some(false),
+            _ => None,
+        });
+        if keeps != Some(true) {
             return;
         }
-        let variables: Vec<&str> = path
-            .iter()
-            .filter_map(|node| match node {
-                ASTNode::Stmt(Stmt::For(pass, _)) => Some(pass.0.name.as_str()),
-                _ => None,
-            })
-            .collect();
+        let variables = path.iter().filter_map(|node| match node {
+            ASTNode::Stmt(Stmt::For(pass, _)) => Some(pass.0.name.as_str()),
+            _ => None,
+        });
+        for variable in variables.filter(|v| closure.captures.contains(v)) {
+            let trap = Trap::LoopCapture {
+                variable: variable.to_owned(),
+            };
+            self.traps.push((trap, closure.place));
+        }
+    }
+
+    /// What a method is called on is locked until the method ends; a closure that captured it fails there.
+    fn captures_receiver(&mut self, path: &[ASTNode<'_>], call: &FnCallExpr) {
+        let chains = path.iter().rev().skip(1).map_while(|node| match node {
+            ASTNode::Expr(Expr::Dot(chain, ..) | Expr::Index(chain, ..)) => Some(chain),
+            _ => None,
+        });
+        let Some(root) = chains.last().and_then(|chain| root_variable(&chain.lhs)) else {
+            return;
+        };
         for closure in call.args.iter().filter_map(Closure::of) {
-            for variable in closure.captures.iter().filter(|c| variables.contains(c)) {
-                let trap = Trap::LoopCapture {
-                    variable: (*variable).to_owned(),
+            if closure.captures.contains(&root) {
+                let trap = Trap::CapturesReceiver {
+                    variable: root.to_owned(),
                 };
                 self.traps.push((trap, closure.place));
             }
@@ -394,9 +427,15 @@ pub fn literal_argument(
     found
 }
 
+/// The constants that the file defines by a literal.
+pub fn literal_constants(ast: &AST) -> impl Iterator<Item = (&str, Dynamic)> {
+    ast.iter_literal_variables(true, false)
+        .map(|(name, _, value)| (name, value))
+}
+
 /// The value of a constant that the file defines by a literal.
 pub fn literal_constant(ast: &AST, name: &str) -> Option<Dynamic> {
-    ast.iter_literal_variables(true, false)
-        .find(|(n, ..)| *n == name)
-        .map(|(_, _, value)| value)
+    literal_constants(ast)
+        .find(|(n, _)| *n == name)
+        .map(|(_, value)| value)
 }

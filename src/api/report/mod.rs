@@ -1,13 +1,17 @@
 //! `report::` - many checks at once, and the verdict that follows.
 
+mod files;
 mod graph;
+mod watch;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rhai::{Dynamic, Map};
 
+pub(crate) use self::files::{CheckFile, CheckFiles};
 use self::graph::Graph;
+pub(crate) use self::watch::Watched;
 use super::call::thrown;
 use super::task::{limited, snapshot, spread};
 use super::{
@@ -114,6 +118,9 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     doc: "Checks, verdicts and root causes. Unhealthy is a bad check of critical severity; any other bad or degraded one, and a critical one that could not be made, is degraded; nothing known is unknown; skipped counts for nothing.",
     primitives: &[
         UNKNOWN,
+        files::CHECKS,
+        files::CONTEXT,
+        watch::WATCH,
         Primitive {
             name: "run",
             params: &[
@@ -145,7 +152,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::PURE
         },
     ],
-    shapes: &[&REPORT, &CHECK, &CAUSE],
+    shapes: &[&REPORT, &CHECK, &CAUSE, &files::CHECK_FILE],
 };
 
 const UNKNOWN: Primitive = Primitive {
@@ -180,13 +187,17 @@ pub(crate) fn is_report(value: &Dynamic) -> bool {
         .is_some_and(|record| record.shape().name == REPORT.name && !record.planned)
 }
 
+/// The report in a script's value.
+fn of(value: &Dynamic) -> Option<report::Report> {
+    serde_json::from_value(to_json(value)).ok()
+}
+
 /// A report as people read it.
 pub(super) fn human(value: &Dynamic, output: Output) -> Option<String> {
     if !is_report(value) {
         return None;
     }
-    let json = to_json(value);
-    let report: report::Report = serde_json::from_value(json).ok()?;
+    let report = of(value)?;
     if report.checks.is_empty() && !report.root_causes.is_empty() {
         // `report::unknown` has said it.
         return Some(String::new());
@@ -267,8 +278,16 @@ fn run(call: &Call<'_>) -> Result<Dynamic, Failure> {
     Ok(REPORT.record(&report))
 }
 
+/// Why a map is no check.
+pub(crate) fn invalid_check(n: usize, value: &Dynamic) -> Result<(), Failure> {
+    plan(n, value).map(|_| ())
+}
+
 fn plan(n: usize, value: &Dynamic) -> Result<Planned, Failure> {
-    let map = super::plain(value).try_cast::<Map>().unwrap_or_default();
+    let map = match value.read_lock::<Record>() {
+        Some(record) => record.to_map(),
+        None => value.clone().try_cast::<Map>().unwrap_or_default(),
+    };
     let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
     let wrong = |why: String| Failure::invalid(format!("check {n}: {why}"));
     let id = text("id").ok_or_else(|| wrong("it has no `id`".into()))?;

@@ -207,7 +207,7 @@ impl Session {
             },
             http: self.http.clone(),
             arguments: parsed,
-            caller: None,
+            ..Frame::default()
         });
         // A call that is abandoned takes its variables along; the session goes on with these.
         let before = self.scope.clone();
