@@ -46,7 +46,7 @@ pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
 pub(crate) use dispatch::{closest, to_json};
 pub use failure::{Failure, Kind};
-pub use output::{AtEnd, Cleanup, Output, OutputLost, StateFolder};
+pub use output::{AtEnd, Cleanup, Output, OutputLost, ScriptSettings, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
 };

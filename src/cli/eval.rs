@@ -31,6 +31,7 @@ pub(super) fn eval(place: &Place, expression: &str, live: bool) -> anyhow::Resul
             deadline: place.flags.deadline.or(place.settings.deadline),
             profile: place.profile()?,
             state: place.state.clone(),
+            settings: place.settings.scripts.clone(),
             output,
             clock: Arc::new(SystemClock),
             progress: Arc::new(NoProgress),

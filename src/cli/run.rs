@@ -62,6 +62,7 @@ pub(super) fn run_as(
             deadline: flags.deadline.or(place.settings.deadline),
             profile: place.settings.profile(flags.profile.as_deref())?,
             state: place.state.clone(),
+            settings: place.settings.scripts.clone(),
             output,
             clock: Arc::new(SystemClock),
             progress: Arc::new(NoProgress),

@@ -38,6 +38,8 @@ pub struct Request {
     pub profile: Option<Profile>,
     /// Where audit and history are kept.
     pub state: std::path::PathBuf,
+    /// What the operator set for scripts, by section.
+    pub settings: toml::Table,
     /// How its output is shown.
     pub output: Output,
     /// The clock.
@@ -139,6 +141,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     resources.get_or(|| runner(request.library, request.env));
     resources.get_or(|| request.output);
     resources.get_or(|| api::StateFolder(request.state.clone()));
+    resources.get_or(|| api::ScriptSettings(request.settings));
 
     let frame = Arc::new(Frame {
         workflow: source.name.clone(),
