@@ -34,6 +34,16 @@ pub const CHECKS: &[(&str, &str)] = &[
         "resources",
         include_str!("../../scripts/checks/resources.rhai"),
     ),
+    ("hygiene", include_str!("../../scripts/checks/hygiene.rhai")),
+    ("secrets", include_str!("../../scripts/checks/secrets.rhai")),
+    (
+        "security",
+        include_str!("../../scripts/checks/security.rhai"),
+    ),
+    (
+        "certificates",
+        include_str!("../../scripts/checks/certificates.rhai"),
+    ),
     ("machine", include_str!("../../scripts/checks/machine.rhai")),
 ];
 
