@@ -7,6 +7,7 @@ mod args;
 mod branch;
 mod call;
 mod codec;
+mod connection;
 mod dispatch;
 mod dns;
 mod docker;

@@ -2,9 +2,10 @@
 
 use rhai::Dynamic;
 
+use super::connection::{self, PASSWORD};
 use super::rows::{COLUMN, ROWS};
 use super::{
-    Args, Call, Failure, Handle, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
+    Args, Call, Failure, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
 };
 use crate::gate::Blast;
 use crate::postgres::{self, Error, Limits, Login, Parameter, Server, Sort};
@@ -91,12 +92,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                     "()",
                     "the user; `postgres` when neither this nor the address says",
                 ),
-                option(
-                    "password",
-                    Ty::Opt(&Ty::Str),
-                    "()",
-                    "its password; it is never shown",
-                ),
+                PASSWORD,
                 option(
                     "database",
                     Ty::Opt(&Ty::Str),
@@ -116,10 +112,12 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                     database: a.opt_str("database"),
                 };
                 let server = Server::new(a.str("url"), login)?;
-                if let Some(password) = server.password() {
-                    call.run().redactor().learn(password);
-                }
-                Ok(Handle::of("Postgres", server.to_string(), server))
+                Ok(connection::handle(
+                    call,
+                    "Postgres",
+                    server,
+                    Server::password,
+                ))
             },
             ..Primitive::PURE
         },

@@ -2,9 +2,8 @@
 
 use rhai::Dynamic;
 
-use super::{
-    Args, Failure, Handle, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
-};
+use super::connection::{self, PASSWORD, USER};
+use super::{Args, Failure, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param};
 use crate::redis::{self, Error, Server};
 
 const DB: Param = param("db", Ty::Handle("Redis"), "what `redis::connect` returned");
@@ -119,15 +118,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 Ty::Str,
                 "`redis://host:6379/0`, or `host:port`",
             )],
-            options: &[
-                option("user", Ty::Opt(&Ty::Str), "()", "the user of a login"),
-                option(
-                    "password",
-                    Ty::Opt(&Ty::Str),
-                    "()",
-                    "its password; it is never shown",
-                ),
-            ],
+            options: &[USER, PASSWORD],
             returns: Ty::Handle("Redis"),
             errors: &[Kind::Invalid],
             doc: "Says where a Redis is and how to log in. Nothing is sent: a wrong address or password shows at the first call that uses it.",
@@ -135,10 +126,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             call: |call| {
                 let a = call.args();
                 let server = Server::new(a.str("url"), a.opt_str("user"), a.opt_str("password"))?;
-                if let Some(password) = server.password() {
-                    call.run().redactor().learn(password);
-                }
-                Ok(Handle::of("Redis", server.to_string(), server))
+                Ok(connection::handle(call, "Redis", server, Server::password))
             },
             ..Primitive::PURE
         },

@@ -9,8 +9,9 @@ mod session;
 pub mod statement;
 mod value;
 
+pub use crate::rows::Limits;
 pub use error::{Error, Sort};
 pub use parameter::Parameter;
 pub use preview::{Hit, hit};
-pub use query::{Executed, Limits, Ping, exec, ping, query, value};
+pub use query::{Executed, Ping, exec, ping, query, value};
 pub use server::{Login, Server};

@@ -2,8 +2,9 @@
 
 mod shapes;
 
+use super::connection::{self, PASSWORD, USER};
 use super::rows::{COLUMN, ROWS};
-use super::{Args, Call, Failure, Handle, Kind, Namespace, Param, Primitive, Ty, option, param};
+use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param};
 use crate::gate::Blast;
 use crate::questdb::{self, Error, Limits, Server};
 use shapes::{EXECUTED, PARTITION, PING, TABLE, WAL};
@@ -40,15 +41,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 Ty::Str,
                 "`http://host:9000`; a path before `/exec` may follow",
             )],
-            options: &[
-                option("user", Ty::Opt(&Ty::Str), "()", "the user of a login"),
-                option(
-                    "password",
-                    Ty::Opt(&Ty::Str),
-                    "()",
-                    "its password; it is never shown",
-                ),
-            ],
+            options: &[USER, PASSWORD],
             returns: Ty::Handle("QuestDb"),
             errors: &[Kind::Invalid],
             doc: "Says where a QuestDB is and how to log in. Nothing is sent: a wrong address or password shows at the first call that uses it.",
@@ -56,10 +49,12 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             call: |call| {
                 let a = call.args();
                 let server = Server::new(a.str("url"), a.opt_str("user"), a.opt_str("password"))?;
-                if let Some(password) = server.password() {
-                    call.run().redactor().learn(password);
-                }
-                Ok(Handle::of("QuestDb", server.to_string(), server))
+                Ok(connection::handle(
+                    call,
+                    "QuestDb",
+                    server,
+                    Server::password,
+                ))
             },
             ..Primitive::PURE
         },
