@@ -9,5 +9,8 @@
 mod bounds;
 mod numbers;
 mod page;
+mod security;
 mod stack;
+#[path = "../support/tls_server.rs"]
+mod tls_server;
 mod verdicts;
