@@ -10,6 +10,7 @@ mod bounds;
 mod numbers;
 mod page;
 mod security;
+mod security_faults;
 mod stack;
 #[path = "../support/tls_server.rs"]
 mod tls_server;
