@@ -27,5 +27,7 @@ pub mod report;
 pub mod rows;
 pub mod run;
 pub mod script;
+pub mod secret;
 mod sql;
 pub mod system;
+pub mod tls;

@@ -374,6 +374,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::READ
         },
         engine::IMAGES,
+        engine::IMAGE_OF,
         engine::VOLUMES,
         engine::NETWORKS,
         engine::DISK,

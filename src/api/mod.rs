@@ -40,6 +40,7 @@ mod task;
 mod tcp;
 mod text;
 mod time;
+mod tls;
 pub(crate) mod ui;
 pub mod units;
 mod workflow;
@@ -95,6 +96,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &tcp::NAMESPACE,
     &text::NAMESPACE,
     &time::NAMESPACE,
+    &tls::NAMESPACE,
     &ui::NAMESPACE,
     &workflow::NAMESPACE,
 ];

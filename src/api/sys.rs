@@ -147,6 +147,79 @@ static UNIT: Shape = Shape {
     ],
 };
 
+const STANDING: Ty = Ty::OneOf(&[
+    "running",
+    "not_running",
+    "not_installed",
+    "not_permitted",
+    "unknown",
+]);
+
+static FIREWALL: Shape = Shape {
+    name: "Firewall",
+    doc: "One way in which a machine may be kept shut.",
+    fields: &[
+        field(
+            "name",
+            Ty::OneOf(&["nftables", "iptables", "ufw", "firewalld"]),
+            "the kernel's rules as two programs list them, and two that write them",
+        ),
+        field(
+            "state",
+            STANDING,
+            "`running`: it has rules, or is switched on; `not_permitted`: this user may not look",
+        ),
+        field(
+            "filters_input",
+            Ty::Opt(&Ty::Bool),
+            "whether it turns away anything that comes in to this machine; `()`: not known",
+        ),
+        field("rules", Ty::Opt(&Ty::Int), "how many; `()`: not known"),
+        field("says", Ty::Str, "why the state is what it is"),
+    ],
+};
+
+static FAIL2BAN: Shape = Shape {
+    name: "Fail2ban",
+    doc: "How fail2ban stands.",
+    fields: &[
+        field(
+            "state",
+            STANDING,
+            "`running`: its server answers; `not_permitted`: this user may not ask",
+        ),
+        field(
+            "jails",
+            Ty::List(&Ty::Record(&JAIL)),
+            "what it watches; empty unless it runs",
+        ),
+        field("says", Ty::Str, "why the state is what it is"),
+    ],
+};
+
+static JAIL: Shape = Shape {
+    name: "Jail",
+    doc: "One thing that fail2ban watches.",
+    fields: &[
+        field("name", Ty::Str, "`sshd`"),
+        field(
+            "failed",
+            Ty::Opt(&Ty::Int),
+            "failed attempts that count now",
+        ),
+        field(
+            "banned",
+            Ty::Opt(&Ty::Int),
+            "addresses that are kept out now",
+        ),
+        field(
+            "banned_total",
+            Ty::Opt(&Ty::Int),
+            "addresses that were kept out since its start",
+        ),
+    ],
+};
+
 static HOST: Shape = Shape {
     name: "Host",
     doc: "Who this machine is.",
@@ -161,9 +234,10 @@ static HOST: Shape = Shape {
 /// The functions of `sys::`.
 pub(super) static NAMESPACE: Namespace = Namespace {
     name: "sys",
-    doc: "What this machine says about itself: disks, memory, load, ports, processes, systemd units.",
+    doc: "What this machine says about itself: disks, memory, load, ports, processes, systemd units, firewalls.",
     shapes: &[
-        &DISK, &MEMORY, &LOAD, &UPTIME, &LISTENER, &PROCESS, &UNIT, &HOST,
+        &DISK, &MEMORY, &LOAD, &UPTIME, &LISTENER, &PROCESS, &UNIT, &FIREWALL, &FAIL2BAN, &JAIL,
+        &HOST,
     ],
     primitives: &[
         Primitive {
@@ -279,6 +353,26 @@ try { state = sys::unit("ssh").state; } catch (e) { print(e.message); }
 state"#,
             target: |a| format!("sys/unit/{}", a.str("name")),
             call: |call| Ok(UNIT.record(&system::unit(call.cx(), call.args().str("name"))?)),
+            ..Primitive::READ
+        },
+        Primitive {
+            name: "firewalls",
+            returns: Ty::List(&Ty::Record(&FIREWALL)),
+            doc: "What may keep this machine shut: nftables, iptables, ufw, firewalld, each with how it stands.\n\n\
+                  Not installed, without a rule, and not for this user to see are different states. Rules alone prove nothing (an engine of \
+                  containers writes many): `filters_input` says whether a packet for this machine can meet a refusal.",
+            example: r#"sys::firewalls().filter(|f| f.filters_input == true).map(|f| f.name)"#,
+            target: |_| "sys/firewall".into(),
+            call: |call| Ok(FIREWALL.records(&system::firewalls(call.cx())?)),
+            ..Primitive::READ
+        },
+        Primitive {
+            name: "fail2ban",
+            returns: Ty::Record(&FAIL2BAN),
+            doc: "How fail2ban stands, by its own client: running with its jails, not running, not installed, or not for this user.",
+            example: r"sys::fail2ban().state",
+            target: |_| "sys/fail2ban".into(),
+            call: |call| Ok(FAIL2BAN.record(&system::fail2ban(call.cx())?)),
             ..Primitive::READ
         },
     ],

@@ -3,7 +3,10 @@
 
 use rhai::{Array, Dynamic};
 
-use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param};
+use super::{
+    Args, Call, Failure, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
+};
+use crate::secret;
 
 const TEXT: Param = param("text", Ty::Str, "any text; it is not changed");
 const WIDTH: Param = param(
@@ -14,6 +17,29 @@ const WIDTH: Param = param(
 const FILL: Param = option("fill", Ty::Str, "\" \"", "one character to fill with");
 const PART: Param = param("part", Ty::Str, "what to look for, letter by letter");
 
+static STRENGTH: Shape = Shape {
+    name: "Strength",
+    doc: "How hard a secret is to guess; nothing of the secret is in it.",
+    fields: &[
+        field(
+            "kind",
+            Ty::OneOf(&["empty", "placeholder", "default", "name", "common", "other"]),
+            "`placeholder`: to be replaced (`change-me`); `default`: products are delivered with it; `name`: one of `names`; `common`: on the lists that are tried first",
+        ),
+        field("length", Ty::Int, "its length in bytes"),
+        field(
+            "bits",
+            Ty::Float,
+            "the binary logarithm of the guesses that find it; 0 for what stands on a list",
+        ),
+        field(
+            "why",
+            Ty::Str,
+            "what makes it easy, in words; empty for a good one",
+        ),
+    ],
+};
+
 /// More characters than this are a mistake, not a text.
 const MOST: usize = 16 << 20;
 
@@ -22,7 +48,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     name: "text",
     doc: "Strings as values: each function returns a new text and changes nothing (Rhai's own `trim`, `replace`, \
           `truncate` and `make_lower` change a variable and return nothing). Widths and positions count characters.",
-    shapes: &[],
+    shapes: &[&STRENGTH],
     primitives: &[
         Primitive {
             name: "trimmed",
@@ -49,6 +75,27 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 let count = text(call).matches(part).count();
                 within_reason(count.saturating_mul(by.len()))?;
                 Ok(text(call).replace(part, by).into())
+            },
+            ..Primitive::PURE
+        },
+        Primitive {
+            name: "strength",
+            params: &[param("secret", Ty::Str, "a password, a token, a key")],
+            options: &[option(
+                "names",
+                Ty::List(&Ty::Str),
+                "[]",
+                "words that belong to it and are tried first: the user, the service",
+            )],
+            returns: Ty::Record(&STRENGTH),
+            doc: "How hard a secret is to guess, without telling it: empty, a default, a placeholder, a common password, or so many bits.\n\n\
+                  For passwords it counts the guesses of a good guesser (dictionaries, keyboard rows, dates, repetitions); for long random \
+                  tokens, their alphabet and length.",
+            example: r#"text::strength("minioadmin").kind == "default""#,
+            call: |call| {
+                let a = call.args();
+                let found = secret::strength(a.str("secret"), &a.strs("names"));
+                Ok(STRENGTH.record(&found))
             },
             ..Primitive::PURE
         },

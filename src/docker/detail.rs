@@ -77,12 +77,18 @@ pub struct ContainerDetail {
     pub log_driver: String,
     /// The log driver's settings, `max-size` and `max-file` among them.
     pub log_options: BTreeMap<String, String>,
+    /// The file of a log driver that has one, on the engine's host.
+    pub log_path: Option<String>,
     /// All labels.
     pub labels: BTreeMap<String, String>,
     /// Whether it may do all that the host's root may.
     pub privileged: bool,
     /// Capabilities that it was given beyond the usual ones.
     pub cap_add: Vec<String>,
+    /// `host`: it sees the host's processes; empty: its own only.
+    pub pid_mode: String,
+    /// What was changed of the usual confinement: `seccomp=unconfined`, `no-new-privileges`.
+    pub security_options: Vec<String>,
     /// Whether its root file system is read-only.
     pub read_only: bool,
     /// The user inside; empty: the image's, often root.
@@ -224,9 +230,12 @@ impl From<ContainerInspectResponse> for ContainerDetail {
             restart_limit: restart.maximum_retry_count.filter(|n| *n > 0),
             log_driver: logs.typ.unwrap_or_default(),
             log_options: logs.config.unwrap_or_default().into_iter().collect(),
+            log_path: wire.log_path.filter(|path| !path.is_empty()),
             labels,
             privileged: host.privileged.unwrap_or(false),
             cap_add: host.cap_add.unwrap_or_default(),
+            pid_mode: host.pid_mode.clone().unwrap_or_default(),
+            security_options: host.security_opt.clone().unwrap_or_default(),
             read_only: host.readonly_rootfs.unwrap_or(false),
             user: config.user.unwrap_or_default(),
             pid: state.pid.filter(|p| *p > 0),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bollard::models::{ImageSummary, Network as WireNetwork, Volume as WireVolume};
+use bollard::models::{ImageInspect, ImageSummary, Network as WireNetwork, Volume as WireVolume};
 use bollard::query_parameters::{ListImagesOptions, ListNetworksOptions, ListVolumesOptions};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -83,6 +83,26 @@ impl Engine {
         Ok(images)
     }
 
+    /// The image that a name, a tag or an id stands for now.
+    pub fn image(&self, cx: &Cx, name: &str) -> Result<Image, Error> {
+        checked_image(name)?;
+        let asked = name.to_owned();
+        let answer = self.read(
+            cx,
+            &format!("inspect image `{name}`"),
+            ANSWER,
+            |client| async move { client.inspect_image(&asked).await },
+        );
+        match answer {
+            Ok(found) => Ok(Image::from(found)),
+            Err(Error::NotFound { .. }) => Err(Error::NotFound {
+                message: format!("no image `{name}`"),
+                similar: Vec::new(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The volumes with all of `labels`.
     pub fn volumes(&self, cx: &Cx, labels: &[String]) -> Result<Vec<Volume>, Error> {
         let options = ListVolumesOptions {
@@ -115,6 +135,15 @@ impl Engine {
     }
 }
 
+/// It becomes a part of the request's path: nothing may be in it that has a meaning there.
+fn checked_image(name: &str) -> Result<(), Error> {
+    let letters = |c: char| c.is_ascii_alphanumeric() || "._-:/@".contains(c);
+    if name.is_empty() || !name.chars().all(letters) || name.split('/').any(|p| p == "..") {
+        return Err(Error::Invalid(format!("{name:?} is no name of an image")));
+    }
+    Ok(())
+}
+
 fn by_label(labels: &[String]) -> Option<HashMap<String, Vec<String>>> {
     (!labels.is_empty()).then(|| HashMap::from([("label".to_owned(), labels.to_vec())]))
 }
@@ -133,6 +162,25 @@ impl From<ImageSummary> for Image {
             size_bytes: wire.size,
             created: DateTime::from_timestamp(wire.created, 0),
             labels: wire.labels.into_iter().collect(),
+        }
+    }
+}
+
+impl From<ImageInspect> for Image {
+    fn from(wire: ImageInspect) -> Self {
+        let mut tags = wire.repo_tags.unwrap_or_default();
+        tags.sort();
+        Self {
+            id: wire.id.unwrap_or_default(),
+            tags,
+            size_bytes: wire.size.unwrap_or(0),
+            created: instant(wire.created.as_deref()),
+            labels: wire
+                .config
+                .and_then(|config| config.labels)
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
         }
     }
 }

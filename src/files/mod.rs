@@ -11,7 +11,7 @@ mod write;
 
 pub use error::Error;
 pub use list::{glob, list};
-pub use read::{read_text, tail};
+pub use read::{read_bytes, read_text, tail};
 pub use resolve::{real, real_parent};
 pub use stat::{Stat, exists, stat};
 pub use tree::{Tree, tree};

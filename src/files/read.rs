@@ -17,6 +17,15 @@ const FARTHEST: u64 = 64 << 20;
 
 /// A whole text, of at most `limit` bytes.
 pub fn read_text(cx: &Cx, path: &Path, limit: u64) -> Result<String, Error> {
+    let bytes = read_bytes(cx, path, limit)?;
+    String::from_utf8(bytes).map_err(|e| Error::NotText {
+        path: path.to_owned(),
+        at: e.utf8_error().valid_up_to(),
+    })
+}
+
+/// A whole file, of at most `limit` bytes.
+pub fn read_bytes(cx: &Cx, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     cx.check()?;
     let file = open(path)?;
     let mut bytes = Vec::new();
@@ -30,10 +39,7 @@ pub fn read_text(cx: &Cx, path: &Path, limit: u64) -> Result<String, Error> {
             limit,
         });
     }
-    String::from_utf8(bytes).map_err(|e| Error::NotText {
-        path: path.to_owned(),
-        at: e.utf8_error().valid_up_to(),
-    })
+    Ok(bytes)
 }
 
 /// The last `lines` lines, without their ends. Reads backwards from the end; what is not UTF-8 is replaced.

@@ -18,9 +18,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 use url::Url;
 
-use super::tls::{self, Tls, Trust};
 use super::{Error, address};
 use crate::net::dns;
+use crate::tls::{self, Tls, Trust};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -163,3 +163,13 @@ impl Error {
         }
     }
 }
+
+impl From<crate::tls::Error> for Error {
+    /// Only of settings that cannot be used: what answers is told by the request itself.
+    fn from(error: crate::tls::Error) -> Self {
+        match error {
+            crate::tls::Error::Stopped(stop) => Self::Stopped(stop),
+            error => Self::Invalid(error.to_string()),
+        }
+    }
+}

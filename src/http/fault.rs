@@ -12,6 +12,7 @@ use super::request::{Prepared, asks, call};
 use super::{Error, Phase};
 use crate::net::dns::Unresolved;
 use crate::net::tcp::reason;
+use crate::tls::{broken_off, reason as tls_reason};
 
 /// What a failed sending means. `reached` is how far the connector came.
 pub(super) fn sending(
@@ -86,24 +87,6 @@ pub(super) fn body(error: &reqwest::Error, read: usize) -> String {
         return format!("does not decode: {}", innermost(error));
     }
     format!("was cut after {read} bytes")
-}
-
-/// A TLS error in the words of whoever has to repair it.
-pub(super) fn tls_reason(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::InvalidCertificate(why) => format!("the certificate is not accepted: {why}"),
-        rustls::Error::InvalidMessage(_) => "what answered does not speak TLS".into(),
-        error => error.to_string(),
-    }
-}
-
-/// A handshake that the peer ended has an empty or odd text of its own.
-pub(super) fn broken_off(reason: &str) -> String {
-    if reason.contains("eof") || reason.contains("end of file") {
-        "the connection was closed in the handshake".into()
-    } else {
-        reason.to_owned()
-    }
 }
 
 /// The first error of type `E` in the chain; those within an `io::Error` are looked at too, which its

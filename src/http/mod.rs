@@ -4,7 +4,6 @@
 //! answer broke off, and that a change was sent without an answer are four different errors.
 
 mod address;
-mod certificate;
 mod client;
 mod error;
 mod exchange;
@@ -15,8 +14,8 @@ mod rate_limit;
 mod request;
 mod response;
 mod retry;
-mod tls;
 
+pub use crate::tls::Tls;
 pub use address::{encode, origin, parse, shown};
 pub use error::{Error, Phase};
 pub use exchange::request;
@@ -26,4 +25,3 @@ pub use rate_limit::{RateLimit, rate_limit};
 pub use request::{Allow, Auth, Hop, Piece, Request, Sink};
 pub use response::{Header, Response};
 pub use retry::Retry;
-pub use tls::Tls;

@@ -21,10 +21,10 @@ use url::Url;
 
 use super::request::{Prepared, asks};
 use super::response::{all_headers, joined, text};
-use super::tls::{self, Witness};
-use super::{Error, Header, Phase, Request, certificate, fault};
+use super::{Error, Header, Phase, Request};
 use crate::net::{dns, ms, show, tcp};
 use crate::run::Cx;
+use crate::tls::{self, Certificate, Witness};
 
 /// How an address answered, phase by phase. A phase that was not reached has no time.
 #[derive(Debug, Clone, Serialize)]
@@ -181,13 +181,13 @@ impl Knock {
         let began = Instant::now();
         let handshake = tokio_rustls::TlsConnector::from(config).connect(name, stream);
         let answer = timeout_at(self.deadline(), handshake).await;
-        if let Some(facts) = verifier
-            .certificate()
-            .as_deref()
-            .and_then(certificate::facts)
+        if let Some(certificate) = verifier
+            .chain()
+            .first()
+            .and_then(|der| Certificate::read(der, Utc::now()))
         {
-            self.probe.certificate_expires = facts.expires;
-            self.probe.certificate_issuer = Some(facts.issuer);
+            self.probe.certificate_expires = certificate.not_after;
+            self.probe.certificate_issuer = Some(certificate.issuer);
         }
         let stream = match answer {
             Err(_) => return Ok(Err(self.late(Phase::Tls))),
@@ -195,10 +195,7 @@ impl Knock {
                 let why = error
                     .get_ref()
                     .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-                    .map_or_else(
-                        || fault::broken_off(&tcp::reason(&error)),
-                        fault::tls_reason,
-                    );
+                    .map_or_else(|| tls::broken_off(&tcp::reason(&error)), tls::reason);
                 return Ok(Err(End {
                     phase: Phase::Tls,
                     kind: "unreachable",

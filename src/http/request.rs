@@ -11,8 +11,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use url::Url;
 
 use super::address::{self, shown};
-use super::tls::server_name;
 use super::{Error, Retry, Tls};
+use crate::tls::server_name;
 
 /// No single attempt takes longer; an instant beyond the clock's range would be a panic.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);

@@ -50,6 +50,16 @@ pub const CHECKS: &[(&str, &str)] = &[
         include_str!("../../scripts/checks/resources.rhai"),
     ),
     ("backups", include_str!("../../scripts/checks/backups.rhai")),
+    ("hygiene", include_str!("../../scripts/checks/hygiene.rhai")),
+    ("secrets", include_str!("../../scripts/checks/secrets.rhai")),
+    (
+        "security",
+        include_str!("../../scripts/checks/security.rhai"),
+    ),
+    (
+        "certificates",
+        include_str!("../../scripts/checks/certificates.rhai"),
+    ),
     ("machine", include_str!("../../scripts/checks/machine.rhai")),
 ];
 

@@ -16,5 +16,9 @@ mod numbers;
 mod page;
 mod project;
 mod providers;
+mod security;
+mod security_faults;
 mod stack;
+#[path = "../support/tls_server.rs"]
+mod tls_server;
 mod verdicts;

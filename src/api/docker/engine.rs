@@ -1,9 +1,9 @@
 //! What an engine holds and says about itself: images, volumes, networks, disks.
 
-use crate::api::{Primitive, Ty};
+use crate::api::{Primitive, Ty, param};
 
 use super::shapes::{DISK_USAGE, IMAGE, INFO, NETWORK, VOLUME};
-use super::{LABELS, READ_ERRORS, engine};
+use super::{LABELS, NAMED_ERRORS, READ_ERRORS, engine};
 
 pub(super) const IMAGES: Primitive = Primitive {
     name: "images",
@@ -14,6 +14,23 @@ pub(super) const IMAGES: Primitive = Primitive {
     example: "for i in docker::images() { print(`${i.tags} ${i.size_bytes}`); }",
     target: |_| "docker/(images)".into(),
     call: |call| Ok(IMAGE.records(&engine(call).images(call.cx(), &call.args().strs("labels"))?)),
+    ..Primitive::READ
+};
+
+pub(super) const IMAGE_OF: Primitive = Primitive {
+    name: "image",
+    params: &[param(
+        "name",
+        Ty::Str,
+        "a name with or without a tag (`latest` then), or an id",
+    )],
+    returns: Ty::Record(&IMAGE),
+    errors: NAMED_ERRORS,
+    doc: "The image that a name stands for now; `not_found` when there is none.\n\n\
+          A container whose `image_id` is another one than this `id` is behind its tag.",
+    example: "for c in docker::containers() {\n    let now = task::attempt(|| docker::image(docker::inspect(c.name).image));\n    if now.ok && now.value.id != c.image_id { print(`${c.name} is behind`); }\n}",
+    target: |_| "docker/(images)".into(),
+    call: |call| Ok(IMAGE.record(&engine(call).image(call.cx(), call.args().str("name"))?)),
     ..Primitive::READ
 };
 

@@ -179,6 +179,11 @@ pub(super) static DETAIL: Shape = Shape {
             "the log driver's settings, `max-size` and `max-file` among them",
         ),
         field(
+            "log_path",
+            TEXT,
+            "the file of a log driver that has one, on the engine's host",
+        ),
+        field(
             "privileged",
             Ty::Bool,
             "whether it may do all that the host's root may",
@@ -187,6 +192,16 @@ pub(super) static DETAIL: Shape = Shape {
             "cap_add",
             Ty::List(&Ty::Str),
             "capabilities beyond the usual ones",
+        ),
+        field(
+            "pid_mode",
+            Ty::Str,
+            "`host`: it sees the host's processes; empty: its own only",
+        ),
+        field(
+            "security_options",
+            Ty::List(&Ty::Str),
+            "what was changed of the usual confinement: `seccomp=unconfined`, `no-new-privileges`",
         ),
         field(
             "read_only",

@@ -1,4 +1,4 @@
-//! TLS settings, and the verifier that both requests and probes use.
+//! TLS settings, and the verifier that requests, probes and the look at a certificate use.
 //!
 //! The roots are read once per set of settings: reading the system's bundle takes longer than most
 //! requests. The provider is named here, so nothing depends on a process-wide one.
@@ -40,13 +40,13 @@ impl Default for Tls {
 
 /// What the trust in a server depends on; the file's age, because a run can outlast a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Trust {
+pub(crate) struct Trust {
     verify: bool,
     ca: Option<(PathBuf, Option<SystemTime>)>,
 }
 
 impl Tls {
-    pub(super) fn trust(&self) -> Trust {
+    pub(crate) fn trust(&self) -> Trust {
         Trust {
             verify: self.verify,
             ca: self.ca.clone().map(|path| {
@@ -67,7 +67,7 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The verifier for these settings, made once.
-pub(super) fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+pub(crate) fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     type Known = HashMap<Trust, Arc<dyn ServerCertVerifier>>;
     static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +92,7 @@ pub(super) fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, Err
 }
 
 /// A client's configuration with this verifier.
-pub(super) fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, Error> {
+pub(crate) fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, Error> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Invalid(format!("TLS cannot be used: {error}")))?
@@ -104,7 +104,7 @@ pub(super) fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConf
 }
 
 /// A configuration for a client that never speaks TLS: it trusts nobody, and reads no roots.
-pub(super) fn unused_config() -> Result<ClientConfig, Error> {
+pub(crate) fn unused_config() -> Result<ClientConfig, Error> {
     Ok(ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Invalid(format!("TLS cannot be used: {error}")))?
@@ -148,7 +148,7 @@ fn roots(extra: Option<&Path>) -> Result<RootCertStore, Error> {
 }
 
 /// Reads the name that a certificate must be for.
-pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
+pub(crate) fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(bare.to_owned())
         .map_err(|_| Error::Invalid(format!("`server_name`: {name:?} is no host name")))
@@ -204,67 +204,5 @@ impl ServerCertVerifier for Blind {
         provider()
             .signature_verification_algorithms
             .supported_schemes()
-    }
-}
-
-/// Keeps the server's certificate, whatever the verdict on it: one that has expired is the one whose
-/// date somebody wants to read.
-#[derive(Debug)]
-pub(super) struct Witness {
-    inner: Arc<dyn ServerCertVerifier>,
-    seen: Mutex<Option<Vec<u8>>>,
-}
-
-impl Witness {
-    pub(super) fn of(inner: Arc<dyn ServerCertVerifier>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            seen: Mutex::default(),
-        })
-    }
-
-    /// The certificate, DER.
-    pub(super) fn certificate(&self) -> Option<Vec<u8>> {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
-impl ServerCertVerifier for Witness {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(end_entity.to_vec());
-        self.inner
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
     }
 }
