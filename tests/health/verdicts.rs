@@ -123,7 +123,8 @@ fn a_hung_service_costs_its_own_time_out_and_no_more() {
     assert!((3000.0..4000.0).contains(&slowest), "{slowest}");
     for check in asked.checks() {
         let hung = check["service"] == "ml" && check["layer"] != "presence";
-        assert!(hung || check["status"] == "ok", "{check:#}");
+        let fine = check["status"] == "ok" || check["status"] == "skipped";
+        assert!(hung || fine, "{check:#}");
     }
 }
 
