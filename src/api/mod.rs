@@ -3,6 +3,7 @@
 //! The files are thin: convert in, call the domain, convert out. The one wrapper around every call is
 //! in `dispatch`; the gate that it passes is the floor below.
 
+mod alertmanager;
 mod args;
 mod branch;
 mod calendar;
@@ -19,6 +20,7 @@ mod history;
 mod http;
 mod json;
 mod lock;
+mod loki;
 mod output;
 mod plan;
 mod postgres;
@@ -26,6 +28,7 @@ mod primitive;
 mod proc;
 mod progress;
 mod prom;
+mod provider;
 mod questdb;
 mod redis;
 mod regex;
@@ -48,7 +51,7 @@ pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
 pub(crate) use dispatch::{closest, to_json};
 pub use failure::{Failure, Kind};
-pub use output::{AtEnd, Cleanup, Output, OutputLost, StateFolder};
+pub use output::{AtEnd, Cleanup, Output, OutputLost, ScriptSettings, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
 };
@@ -66,6 +69,7 @@ pub use workflow::WorkflowRunner;
 
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
+    &alertmanager::NAMESPACE,
     &args::NAMESPACE,
     &calendar::NAMESPACE,
     &dns::NAMESPACE,
@@ -76,10 +80,12 @@ pub static NAMESPACES: &[&Namespace] = &[
     &http::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
+    &loki::NAMESPACE,
     &plan::NAMESPACE,
     &postgres::NAMESPACE,
     &proc::NAMESPACE,
     &prom::NAMESPACE,
+    &provider::NAMESPACE,
     &questdb::NAMESPACE,
     &redis::NAMESPACE,
     &regex::NAMESPACE,

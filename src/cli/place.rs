@@ -67,6 +67,7 @@ impl Place {
             deadline: flags.deadline.or(self.settings.deadline),
             profile: self.settings.profile(flags.profile.as_deref())?,
             state: self.state.clone(),
+            settings: self.settings.scripts.clone(),
             output: terminal::output(json),
             clock: Arc::new(SystemClock),
             progress: Arc::new(NoProgress),

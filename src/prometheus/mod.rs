@@ -16,6 +16,7 @@
 //! | `buckets` | histograms from one page or two |
 //! | `quantile` | `histogram_quantile`, with the doubts that a bare number hides |
 //! | `api` | addresses and answers of a Prometheus server's query API |
+//! | `server` | what such a server says of itself: targets, rules, state |
 //!
 //! Nothing here does input or output.
 //!
@@ -39,6 +40,7 @@ mod rate;
 mod render;
 mod scan;
 mod selector;
+pub mod server;
 
 pub use aggregate::{Group, Labels};
 pub use buckets::{Histogram, lifetime, window};

@@ -9,6 +9,8 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
+    ("targets", include_str!("../../stdlib/targets.rhai")),
+    ("watching", include_str!("../../stdlib/watching.rhai")),
 ];
 
 /// The check files of health, in the order of its report: name and text.
@@ -25,6 +27,7 @@ pub const CHECKS: &[(&str, &str)] = &[
         "monitoring",
         include_str!("../../scripts/checks/monitoring.rhai"),
     ),
+    ("loki", include_str!("../../scripts/checks/loki.rhai")),
     (
         "postgres",
         include_str!("../../scripts/checks/postgres.rhai"),
@@ -36,11 +39,17 @@ pub const CHECKS: &[(&str, &str)] = &[
         "applications",
         include_str!("../../scripts/checks/applications.rhai"),
     ),
+    (
+        "providers",
+        include_str!("../../scripts/checks/providers.rhai"),
+    ),
+    ("quote", include_str!("../../scripts/checks/quote.rhai")),
     ("models", include_str!("../../scripts/checks/models.rhai")),
     (
         "resources",
         include_str!("../../scripts/checks/resources.rhai"),
     ),
+    ("backups", include_str!("../../scripts/checks/backups.rhai")),
     ("machine", include_str!("../../scripts/checks/machine.rhai")),
 ];
 

@@ -1,7 +1,7 @@
 //! `http`: requests and probes.
 
-mod request;
-mod shapes;
+pub(super) mod request;
+pub(super) mod shapes;
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::gate::{Access, Blast, HttpPolicy, Op, http_target};
 use crate::http::{self, Allow, Error, Hop};
 use crate::run::Stop;
 use request::{KNOCK, READ, URL, WRITE, base, request, with_body};
-use shapes::{HEADER, PROBE, RESPONSE};
+use shapes::{HEADER, PROBE, RATE_LIMIT, RESPONSE};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -348,6 +348,37 @@ http::header(front, "Content-Type")"#,
             ..Primitive::PURE
         },
         Primitive {
+            name: "rate_limit",
+            params: &[param("response", Ty::Any, "a `Response` or a `Probe`")],
+            access: Access::Local,
+            returns: Ty::Record(&RATE_LIMIT),
+            errors: &[Kind::Invalid],
+            doc: "What a response says of the limit on requests: `X-RateLimit-*`, `RateLimit-*`, `RateLimit` and \
+                  `Retry-After`.\n\nInstants and dates are turned into seconds from now.",
+            example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
+http::rate_limit(front).limited"#,
+            call: |call| {
+                let response = answered(call)?;
+                let status = response.get("status").and_then(|s| s.as_int().ok());
+                let headers = response.get("headers").and_then(|headers| {
+                    let headers = headers.read_lock::<Map>()?;
+                    Some(
+                        headers
+                            .iter()
+                            .map(|(k, v)| (k.to_string(), v.to_string()))
+                            .collect(),
+                    )
+                });
+                let said = http::rate_limit(
+                    status.unwrap_or(0),
+                    &headers.unwrap_or_default(),
+                    call.cx().now(),
+                );
+                Ok(RATE_LIMIT.record(&said))
+            },
+            ..Primitive::PURE
+        },
+        Primitive {
             name: "header_lines",
             params: &[
                 param("response", Ty::Any, "a `Response` or a `Probe`"),
@@ -385,5 +416,5 @@ http::header_lines(front, "Set-Cookie")"#,
             ..Primitive::PURE
         },
     ],
-    shapes: &[&RESPONSE, &PROBE, &HEADER],
+    shapes: &[&RESPONSE, &PROBE, &HEADER, &RATE_LIMIT],
 };

@@ -6,6 +6,8 @@ mod grafana;
 mod ingestion;
 mod loki;
 mod platform;
+mod polygon;
+mod quote;
 mod stores;
 mod traefik;
 

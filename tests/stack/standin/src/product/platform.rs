@@ -35,7 +35,10 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
     let handler: Handler = Arc::new(move |request| {
         // A service that is told to be sick or not ready says so wherever it is asked how it is.
         let sick = control.not_ready().map_or(control.unhealthy(), |_| true);
-        answer(name, sick, &page, request)
+        match (name, request.verb(), request.path.as_str()) {
+            ("ollama", "GET", "/api/tags") => models(control.models()),
+            _ => answer(name, sick, &page, request),
+        }
     });
     Product::new(ports, metrics, handler)
 }
@@ -56,10 +59,6 @@ fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Respo
         ("ollama", "GET", "/api/version") => {
             Some(Response::json(200, &json!({"version": "0.3.12"})))
         }
-        ("ollama", "GET", "/api/tags") => {
-            let model = json!({"name": "llama3.1:8b", "model": "llama3.1:8b", "size": 4_661_224_676_u64, "digest": "standin"});
-            Some(Response::json(200, &json!({ "models": [model] })))
-        }
         ("redis-exporter", "GET", "/metrics") => {
             measure_redis(metrics);
             Some(Response::page(metrics.page()))
@@ -74,6 +73,22 @@ fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Respo
         _ => None,
     };
     found.unwrap_or_else(|| Response::text(404, "404 page not found\n"))
+}
+
+/// The models that Ollama has, as its `/api/tags` lists them.
+fn models(told: Option<Vec<String>>) -> Response {
+    let names = told.unwrap_or_else(|| vec!["llama3.1:8b".to_owned()]);
+    let models = names.iter().map(|name| {
+        json!({
+            "name": name, "model": name, "modified_at": text::rfc3339(text::unix_micros() - 86_400_000_000),
+            "size": 4_661_224_676_u64, "digest": "standin",
+            "details": {"format": "gguf", "family": "llama", "parameter_size": "8.0B", "quantization_level": "Q4_0"},
+        })
+    });
+    Response::json(
+        200,
+        &json!({ "models": models.collect::<serde_json::Value>() }),
+    )
 }
 
 /// The real Redis, asked at the moment of the scrape, as the real exporter does.
