@@ -253,10 +253,11 @@ impl One {
             let says = check["evidence"]
                 .as_str()
                 .is_some_and(|evidence| evidence.contains(fault.says));
-            if check["status"] == fault.status && says {
+            // On a busy machine another check may run out of time now and then.
+            if check["status"] == fault.status && says && asked.causes() == [fault.check] {
                 Ok(asked)
             } else {
-                Err(format!("{check:#}"))
+                Err(format!("{check:#}, causes {:?}", asked.causes()))
             }
         });
         let check = asked.check(fault.check);
@@ -415,10 +416,15 @@ fn faults_of_questdb() {
     assert_ne!(open, closed);
     std::fs::write(&file, closed).expect("the calendar");
     questdb.well();
+    questdb.sql("INSERT INTO market_data VALUES (dateadd('d', -3, now()), 2)");
     questdb.sql("INSERT INTO market_data VALUES (now(), 2)");
     std::thread::sleep(Duration::from_secs(1));
-    questdb.sh(false, "rm -r /var/lib/questdb/db/market_data*/20*");
-    questdb.sql("INSERT INTO market_data VALUES (now(), 3)");
+    // The oldest partition: the newest one's files are open, and would still be written.
+    questdb.sh(
+        false,
+        "rm -r \"$(ls -d /var/lib/questdb/db/market_data*/20* | head -n 1)\"",
+    );
+    questdb.sql("INSERT INTO market_data VALUES (dateadd('d', -3, now()), 3)");
     questdb.finds(&SUSPENDED);
 }
 
