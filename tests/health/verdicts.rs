@@ -289,10 +289,12 @@ fn layers_stand_in_their_order() {
         "monitoring",
         "applications",
         "dashboards",
+        "providers",
         "models",
         "metrics",
         "resources",
         "logs",
+        "backups",
         "machine",
     ];
     assert_eq!(layers, order);
