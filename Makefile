@@ -1,5 +1,5 @@
 # What the project does, in a word each; the scripts behind are in tests/stack/.
-.PHONY: demo test soak fuzz bench generate stack stack-down
+.PHONY: demo test soak fuzz bench deny generate stack stack-down
 
 STACK = tests/stack/stack.sh
 # The small stack of the tests, beside the demo's: other names, other ports.
@@ -16,9 +16,10 @@ test:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
 	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo test --workspace
 
+# What is rare: about a quarter of an hour, each part bounded (tests/soak.sh).
 soak:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
-	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && TRADEOPS_SOAK=1 PROPTEST_CASES=20000 cargo test --workspace
+	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && tests/soak.sh
 
 # Coverage-guided, on the stable compiler: the flags are those that `cargo fuzz` sets, without a sanitizer.
 FUZZ_FLAGS = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -33,6 +34,13 @@ fuzz:
 
 bench:
 	cargo bench
+
+# Licences, bans and sources of the dependency tree (deny.toml). Where cargo-deny is missing it is compiled first,
+# some minutes, into target/tools; so it is no part of `make test`.
+deny:
+	PATH=$(CURDIR)/target/tools/bin:$$PATH && export PATH && \
+	    { command -v cargo-deny >/dev/null || cargo install --quiet --locked --root target/tools cargo-deny; } && \
+	    cargo deny check licenses bans sources
 
 # The files that are derived from the code: reference, editor definitions, the check's table.
 generate:

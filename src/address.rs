@@ -2,15 +2,37 @@
 //!
 //! Errors never repeat what stands before the `@`.
 
+use std::fmt;
+
 use url::Url;
 
+/// A password. It is in no debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Password(String);
+
+impl Password {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// The parts.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Address {
     /// The address without login, query and fragment.
     pub(crate) url: Url,
     pub(crate) user: Option<String>,
-    pub(crate) password: Option<String>,
+    pub(crate) password: Option<Password>,
     /// The query's pairs.
     pub(crate) query: Vec<(String, String)>,
 }
@@ -45,7 +67,7 @@ impl Address {
             return Err(wrong("it names no host".into()));
         }
         let user = Some(decoded(url.username())).filter(|user| !user.is_empty());
-        let password = url.password().map(decoded);
+        let password = url.password().map(decoded).map(Password::new);
         let query = url.query_pairs().into_owned().collect();
         // Neither fails for an address with a host.
         let _ = url.set_username("");
@@ -104,7 +126,9 @@ mod tests {
         let all =
             Address::parse("redis://ops:s%40fe%2B+%26&=x@[::1]:7000/2?a=b", &["redis"]).unwrap();
         assert_eq!(all.user.as_deref(), Some("ops"));
-        assert_eq!(all.password.as_deref(), Some("s@fe++&&=x"));
+        let password = all.password.as_ref().map(Password::text);
+        assert_eq!(password, Some("s@fe++&&=x"));
+        assert!(!format!("{all:?}").contains("s@fe"), "{all:?}");
         assert_eq!(
             (all.host(), all.port(6379), all.path().as_str()),
             ("::1", 7000, "2")

@@ -4,7 +4,9 @@
 //! `docs/architecture.md` says why.
 
 mod address;
+pub mod alertmanager;
 pub mod api;
+pub mod calendar;
 pub mod cli;
 pub mod docker;
 pub mod environment;
@@ -13,10 +15,12 @@ pub mod gate;
 pub mod history;
 pub mod http;
 pub mod lock;
+pub mod loki;
 pub mod net;
 pub mod postgres;
 pub mod process;
 pub mod prometheus;
+pub mod provider;
 pub mod questdb;
 pub mod redis;
 pub mod report;

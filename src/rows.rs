@@ -4,10 +4,34 @@
 //! answer reads the same from the wire, from a recording and in JSON.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{self, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How much an answer may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most rows. One more is an error, not a silent end.
+    pub rows: usize,
+    /// The largest answer that is held, in bytes.
+    pub bytes: usize,
+    /// How long the whole call may take. For Postgres it is the server's `statement_timeout`, too. QuestDB has no limit
+    /// that a request could set (its `Statement-Timeout` header has no effect [measured]): there the connection is
+    /// closed, by which it stops a SELECT.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rows: 10_000,
+            bytes: 64 << 20,
+            time: Duration::from_secs(60),
+        }
+    }
+}
 
 /// A column of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -195,7 +219,7 @@ impl Serialize for Rows {
 }
 
 /// A duration in milliseconds, rounded to a microsecond.
-pub(crate) fn milliseconds(elapsed: std::time::Duration) -> f64 {
+pub(crate) fn milliseconds(elapsed: Duration) -> f64 {
     (elapsed.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 

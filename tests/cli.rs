@@ -316,6 +316,61 @@ fn wrong_settings_are_configuration_errors() {
 }
 
 #[test]
+fn scripts_read_their_settings_from_all_layers() {
+    let world = World::new();
+    let read = "//! needs: env.read\nenv::settings(\"backups\")";
+    assert_eq!(
+        world.script(read, &["-o", "json"]).exits(0).out.trim(),
+        "{}"
+    );
+    world.user_file(
+        "tradeops.toml",
+        "[settings.backups.db]\npath = \"/a\"\nmax_age = \"26h\"\n",
+    );
+    world.file(
+        "tradeops.toml",
+        "[settings.backups.db]\nmax_age = \"2h\"\nmin = 1.5\nsince = 2026-01-01\n",
+    );
+    let out = world.script(read, &["-o", "json"]).exits(0).out;
+    let out: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let expected = serde_json::json!({"db": {"path": "/a", "max_age": "2h", "min": 1.5, "since": "2026-01-01"}});
+    assert_eq!(out, expected);
+
+    world
+        .script("env::settings(\"backups\")", &[])
+        .exits(77)
+        .says(&["needs `env.read`"]);
+}
+
+#[test]
+fn a_secret_of_the_settings_is_shown_nowhere() {
+    let world = World::new();
+    world.file(
+        "tradeops.toml",
+        "[settings.feed]\napi_key = \"planted-4711\"\n[settings.feed.more]\ntokens = \"few\"\nauth = [\"planted-4712\"]\n",
+    );
+    let done = world.script(
+        "//! needs: env.read\nlet s = env::settings(\"feed\");\nprint(`${s.api_key} ${s.more.auth[0]}`);\nui::note(s.more.auth[0]);\ns",
+        &[],
+    );
+    let done = done.exits(0);
+    assert!(
+        !done.out.contains("planted") && !done.err.contains("planted"),
+        "{}{}",
+        done.out,
+        done.err
+    );
+    // A file that does not parse is quoted in the message.
+    world.file(
+        "tradeops.toml",
+        "[settings.feed]\napi_key = \"planted-4711\" x\n",
+    );
+    let done = world.script("1", &[]);
+    assert_eq!(done.code, 78);
+    assert!(!done.err.contains("planted"), "{}", done.err);
+}
+
+#[test]
 fn a_deadline_of_the_settings_holds() {
     let world = World::new();
     world.file("tradeops.toml", "deadline = \"200ms\"\n");
@@ -572,43 +627,6 @@ fn every_example_passes_the_check() {
     let mut args = vec!["check".to_owned()];
     args.extend(names);
     world.tradeops(&args).done().exits(0);
-}
-
-/// Namespaces whose examples talk to a server: they run in the tests of their own areas, against the test stack.
-const SERVERS: &[&str] = &[
-    "alerts",
-    "api",
-    "compose",
-    "docker",
-    "http",
-    "loki",
-    "notify",
-    "postgres",
-    "prom",
-    "prometheus",
-    "questdb",
-    "redis",
-];
-
-/// Every other example runs, in plan mode: whatever it would change stays as it is.
-#[test]
-fn every_example_without_a_server_runs() {
-    for (name, primitive) in primitives() {
-        let namespace = name.split("::").next().unwrap();
-        if SERVERS.contains(&namespace) {
-            continue;
-        }
-        let world = World::new();
-        let done = world.tradeops(&["eval", primitive.example]).done();
-        // A plan may end where an example reads what it would have written.
-        assert!(
-            matches!(done.code, 0..=3),
-            "{name}\n{}\n{}{}",
-            primitive.example,
-            done.out,
-            done.err
-        );
-    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
-//! `env::` - the process's environment, and `.env` files.
+//! `env::` - the process's environment, `.env` files, and what the operator set for scripts.
 
 use std::path::Path;
 
 use rhai::{Array, Dynamic, Map};
 
-use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param};
+use super::{
+    Args, Call, Failure, Kind, Namespace, Param, Primitive, ScriptSettings, Ty, option, param,
+};
 use crate::environment::{self, EnvFile, Error};
 use crate::files::real;
 use crate::gate::Redactor;
@@ -16,7 +18,7 @@ const FILE_ERRORS: &[Kind] = &[Kind::NotFound, Kind::Refused, Kind::Invalid, Kin
 /// The functions of `env::`.
 pub(super) static NAMESPACE: Namespace = Namespace {
     name: "env",
-    doc: "The process's environment, and `.env` files as plain data. Nothing here ever sets a variable. Values whose \
+    doc: "The process's environment, `.env` files as plain data, and the operator's settings for scripts. Nothing here ever sets a variable. Values whose \
           names say that they are secrets are masked wherever text leaves the run.",
     shapes: &[],
     primitives: &[
@@ -98,8 +100,52 @@ env::duplicates("/tmp/tradeops-example-2.env")"#,
             },
             ..Primitive::READ
         },
+        Primitive {
+            name: "settings",
+            params: &[param("section", Ty::Str, "the table's name")],
+            returns: Ty::Map,
+            doc: "What the operator set for scripts: the table `[settings.SECTION]` of `tradeops.toml`, `#{}` when there is none.\n\
+                  Of the system's, the user's and the project's file the later wins, key by key, in tables within it too; a \
+                  list is taken as a whole. Dates come as text.",
+            example: r#"env::settings("backups").get("nightly")?.get("max_age") ?? "26h""#,
+            target: |a| format!("env/settings/{}", a.str("section")),
+            call: |call| {
+                let settings = call.run().resources().get::<ScriptSettings>();
+                let table = settings
+                    .as_ref()
+                    .and_then(|s| s.0.get(call.args().str("section")))
+                    .and_then(toml::Value::as_table);
+                Ok(table.map_or_else(|| Map::new().into(), |table| setting_table(call, table)))
+            },
+            ..Primitive::READ
+        },
     ],
 };
+
+fn setting_table(call: &Call<'_>, table: &toml::Table) -> Dynamic {
+    let fields = table.iter();
+    fields
+        .map(|(name, value)| (name.into(), setting(call, name, value)))
+        .collect::<Map>()
+        .into()
+}
+
+/// A setting as scripts see it; `name` says whether it is a secret, in lists too.
+fn setting(call: &Call<'_>, name: &str, value: &toml::Value) -> Dynamic {
+    match value {
+        toml::Value::String(text) => known(call, name, text.clone()),
+        toml::Value::Integer(number) => (*number).into(),
+        toml::Value::Float(number) => (*number).into(),
+        toml::Value::Boolean(yes) => (*yes).into(),
+        toml::Value::Datetime(time) => time.to_string().into(),
+        toml::Value::Array(list) => list
+            .iter()
+            .map(|item| setting(call, name, item))
+            .collect::<Array>()
+            .into(),
+        toml::Value::Table(table) => setting_table(call, table),
+    }
+}
 
 fn variable(a: &Args) -> String {
     format!("env/{}", a.str("name"))

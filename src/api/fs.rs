@@ -30,6 +30,26 @@ static STAT: Shape = Shape {
     ],
 };
 
+static TREE: Shape = Shape {
+    name: "FileTree",
+    doc: "What a file or a whole folder amounts to.",
+    fields: &[
+        field("path", Ty::Str, "the path as asked"),
+        field("files", Ty::Int, "how many files"),
+        field("size_bytes", Ty::Int, "their lengths together"),
+        field(
+            "newest",
+            Ty::Time,
+            "the last change of a file's content; of the folder itself when there is no file",
+        ),
+        field(
+            "unreadable",
+            Ty::Int,
+            "how many entries could not be looked at, and so are not counted",
+        ),
+    ],
+};
+
 static WRITTEN: Shape = Shape {
     name: "Written",
     doc: "A written file.",
@@ -75,7 +95,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     name: "fs",
     doc: "Files and folders. Capabilities may be scoped by path: `fs.read@/var/log/**`; what counts is where a path \
           leads to, links followed.",
-    shapes: &[&STAT, &WRITTEN, &REMOVED, &MADE],
+    shapes: &[&STAT, &TREE, &WRITTEN, &REMOVED, &MADE],
     primitives: &[
         Primitive {
             name: "read_text",
@@ -149,6 +169,18 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             example: r#"fs::list("/etc").filter(|f| f.kind == "file").len()"#,
             target,
             call: |call| Ok(STAT.records(&files::list(call.cx(), path(call.args()))?)),
+            ..Primitive::READ
+        },
+        Primitive {
+            name: "tree",
+            params: &[PATH],
+            returns: Ty::Record(&TREE),
+            errors: READING,
+            doc: "What a file, or a folder with all that is in it, amounts to: files, bytes, the newest change.\nLinks within \
+                  are not followed.",
+            example: r#"fs::tree("/etc/hosts").size_bytes"#,
+            target,
+            call: |call| Ok(TREE.record(&files::tree(call.cx(), path(call.args()))?)),
             ..Primitive::READ
         },
         Primitive {

@@ -3,10 +3,13 @@
 //! The files are thin: convert in, call the domain, convert out. The one wrapper around every call is
 //! in `dispatch`; the gate that it passes is the floor below.
 
+mod alertmanager;
 mod args;
 mod branch;
+mod calendar;
 mod call;
 mod codec;
+mod connection;
 mod dispatch;
 mod dns;
 mod docker;
@@ -17,6 +20,7 @@ mod history;
 mod http;
 mod json;
 mod lock;
+mod loki;
 mod output;
 mod plan;
 mod postgres;
@@ -24,6 +28,7 @@ mod primitive;
 mod proc;
 mod progress;
 mod prom;
+mod provider;
 mod questdb;
 mod redis;
 mod regex;
@@ -40,12 +45,13 @@ pub mod units;
 mod workflow;
 
 pub use branch::{Branch, Frame, enter, with_branch};
+pub use calendar::Calendars;
 pub use call::Call;
 pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
 pub(crate) use dispatch::{closest, to_json};
 pub use failure::{Failure, Kind};
-pub use output::{AtEnd, Cleanup, Output, OutputLost, StateFolder};
+pub use output::{AtEnd, Cleanup, Output, OutputLost, ScriptSettings, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,
 };
@@ -63,7 +69,9 @@ pub use workflow::WorkflowRunner;
 
 /// Every namespace, in alphabetical order.
 pub static NAMESPACES: &[&Namespace] = &[
+    &alertmanager::NAMESPACE,
     &args::NAMESPACE,
+    &calendar::NAMESPACE,
     &dns::NAMESPACE,
     &docker::NAMESPACE,
     &env::NAMESPACE,
@@ -72,10 +80,12 @@ pub static NAMESPACES: &[&Namespace] = &[
     &http::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
+    &loki::NAMESPACE,
     &plan::NAMESPACE,
     &postgres::NAMESPACE,
     &proc::NAMESPACE,
     &prom::NAMESPACE,
+    &provider::NAMESPACE,
     &questdb::NAMESPACE,
     &redis::NAMESPACE,
     &regex::NAMESPACE,

@@ -42,6 +42,9 @@ pub struct OutputLost(pub OnceLock<String>);
 #[derive(Debug, Clone)]
 pub struct StateFolder(pub PathBuf);
 
+/// What the operator set for scripts in `tradeops.toml`, by section.
+pub struct ScriptSettings(pub toml::Table);
+
 /// A closure to run when the run ends: with what the script that registered it may do, and with the
 /// functions that it could see there.
 pub struct AtEnd {

@@ -1,13 +1,17 @@
 //! `postgres::`: Postgres, reads and changes.
 
+mod shapes;
+
 use rhai::Dynamic;
 
+use super::connection::{self, PASSWORD};
 use super::rows::{COLUMN, ROWS};
 use super::{
-    Args, Call, Failure, Handle, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
+    Args, Call, Failure, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
 };
 use crate::gate::Blast;
 use crate::postgres::{self, Error, Limits, Login, Parameter, Server, Sort};
+use shapes::{CONNECTIONS, REPLICA, REPLICATION, SLOT, TRANSACTION, TRANSACTIONS};
 
 const DB: Param = param(
     "db",
@@ -66,6 +70,8 @@ static PING: Shape = Shape {
     ],
 };
 
+const QUICK: Param = option("timeout", Ty::Duration, "\"5s\"", "how long it may take");
+
 const ERRORS: &[Kind] = &[
     Kind::Unreachable,
     Kind::Timeout,
@@ -91,12 +97,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                     "()",
                     "the user; `postgres` when neither this nor the address says",
                 ),
-                option(
-                    "password",
-                    Ty::Opt(&Ty::Str),
-                    "()",
-                    "its password; it is never shown",
-                ),
+                PASSWORD,
                 option(
                     "database",
                     Ty::Opt(&Ty::Str),
@@ -116,10 +117,12 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                     database: a.opt_str("database"),
                 };
                 let server = Server::new(a.str("url"), login)?;
-                if let Some(password) = server.password() {
-                    call.run().redactor().learn(password);
-                }
-                Ok(Handle::of("Postgres", server.to_string(), server))
+                Ok(connection::handle(
+                    call,
+                    "Postgres",
+                    server,
+                    Server::password,
+                ))
             },
             ..Primitive::PURE
         },
@@ -229,8 +232,71 @@ postgres::exec(db, "DROP TABLE example");"#,
             },
             ..Primitive::READ
         },
+        Primitive {
+            name: "connections",
+            params: &[DB],
+            options: &[QUICK],
+            returns: Ty::Record(&CONNECTIONS),
+            errors: ERRORS,
+            doc: "How many connections are in use, against `max_connections`, and what they do.\n\nWithout the right to see others' sessions (`pg_read_all_stats`) they are counted and nothing more is known of them.",
+            example: r#"postgres::connections(postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" })).used_percent"#,
+            target,
+            call: |call| {
+                let a = call.args();
+                let found = postgres::connections(call.cx(), &server(a), limits(a))?;
+                Ok(CONNECTIONS.record(&found))
+            },
+            ..Primitive::READ
+        },
+        Primitive {
+            name: "transactions",
+            params: &[DB],
+            options: &[
+                option("limit", Ty::Int, "10", "the most that are listed"),
+                QUICK,
+            ],
+            returns: Ty::Record(&TRANSACTIONS),
+            errors: ERRORS,
+            doc: "The open transactions of the server, the oldest first, prepared ones among them; never their statements, which may hold secrets.",
+            example: r#"postgres::transactions(postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" })).open.len() >= 0"#,
+            target,
+            call: |call| {
+                let a = call.args();
+                let most = a.int("limit");
+                let found = postgres::transactions(call.cx(), &server(a), most, limits(a))?;
+                Ok(TRANSACTIONS.record(&found))
+            },
+            ..Primitive::READ
+        },
+        Primitive {
+            name: "replication",
+            params: &[DB],
+            options: &[QUICK],
+            returns: Ty::Record(&REPLICATION),
+            errors: ERRORS,
+            doc: "Whether the server is in recovery, how far a standby is behind, who receives from it, and which slots keep log.",
+            example: r#"postgres::replication(postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" })).in_recovery"#,
+            target,
+            call: |call| {
+                let a = call.args();
+                let found = postgres::replication(call.cx(), &server(a), limits(a))?;
+                Ok(REPLICATION.record(&found))
+            },
+            ..Primitive::READ
+        },
     ],
-    shapes: &[&COLUMN, &ROWS, &EXECUTED, &PING],
+    shapes: &[
+        &COLUMN,
+        &ROWS,
+        &EXECUTED,
+        &PING,
+        &CONNECTIONS,
+        &TRANSACTION,
+        &TRANSACTIONS,
+        &REPLICA,
+        &SLOT,
+        &REPLICATION,
+    ],
 };
 
 fn server(a: &Args) -> std::sync::Arc<Server> {

@@ -2,9 +2,8 @@
 
 use rhai::Dynamic;
 
-use super::{
-    Args, Failure, Handle, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
-};
+use super::connection::{self, PASSWORD, USER};
+use super::{Args, Failure, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param};
 use crate::redis::{self, Error, Server};
 
 const DB: Param = param("db", Ty::Handle("Redis"), "what `redis::connect` returned");
@@ -50,6 +49,82 @@ static MEMORY: Shape = Shape {
             "policy",
             Ty::Str,
             "what happens at the limit: `noeviction`, `allkeys-lru`",
+        ),
+    ],
+};
+
+static STATS: Shape = Shape {
+    name: "RedisStats",
+    doc: "Clients of a Redis, and its counters since it started.",
+    fields: &[
+        field("version", Ty::Str, "`7.0.15`"),
+        field("role", Ty::Str, "`master` or `slave`"),
+        field(
+            "uptime_seconds",
+            Ty::Int,
+            "for how long it has been running",
+        ),
+        field("clients", Ty::Int, "clients that are connected"),
+        field(
+            "max_clients",
+            Ty::Opt(&Ty::Int),
+            "how many may be; `()` where this version does not say",
+        ),
+        field(
+            "blocked_clients",
+            Ty::Int,
+            "clients that wait in a blocking command: `BLPOP`, `XREAD BLOCK`, `WAIT`",
+        ),
+        field(
+            "rejected_connections",
+            Ty::Int,
+            "connections refused for `maxclients`, since the start",
+        ),
+        field(
+            "evicted_keys",
+            Ty::Int,
+            "keys removed for want of memory, since the start",
+        ),
+        field(
+            "expired_keys",
+            Ty::Int,
+            "keys that expired, since the start",
+        ),
+        field(
+            "hits",
+            Ty::Int,
+            "reads that found their key, since the start",
+        ),
+        field("misses", Ty::Int, "reads that did not, since the start"),
+    ],
+};
+
+static PERSISTENCE: Shape = Shape {
+    name: "RedisPersistence",
+    doc: "Whether what a Redis holds reaches the disk.",
+    fields: &[
+        field("loading", Ty::Bool, "whether it still loads its data"),
+        field(
+            "snapshot_ok",
+            Ty::Bool,
+            "whether the last snapshot succeeded; `true` before the first",
+        ),
+        field(
+            "snapshot_at",
+            Ty::Opt(&Ty::Time),
+            "when the last one that succeeded was made, or the server started",
+        ),
+        field("changes_since", Ty::Int, "changes since then"),
+        field("aof", Ty::Bool, "whether there is an append-only file"),
+        field(
+            "aof_write_ok",
+            Ty::Opt(&Ty::Bool),
+            "whether the last write to it succeeded; `()` without one",
+        ),
+        field(
+            "aof_rewrite_ok",
+            Ty::Opt(&Ty::Bool),
+            "whether its last rewrite succeeded; `()` without one",
         ),
     ],
 };
@@ -119,15 +194,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 Ty::Str,
                 "`redis://host:6379/0`, or `host:port`",
             )],
-            options: &[
-                option("user", Ty::Opt(&Ty::Str), "()", "the user of a login"),
-                option(
-                    "password",
-                    Ty::Opt(&Ty::Str),
-                    "()",
-                    "its password; it is never shown",
-                ),
-            ],
+            options: &[USER, PASSWORD],
             returns: Ty::Handle("Redis"),
             errors: &[Kind::Invalid],
             doc: "Says where a Redis is and how to log in. Nothing is sent: a wrong address or password shows at the first call that uses it.",
@@ -135,10 +202,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             call: |call| {
                 let a = call.args();
                 let server = Server::new(a.str("url"), a.opt_str("user"), a.opt_str("password"))?;
-                if let Some(password) = server.password() {
-                    call.run().redactor().learn(password);
-                }
-                Ok(Handle::of("Redis", server.to_string(), server))
+                Ok(connection::handle(call, "Redis", server, Server::password))
             },
             ..Primitive::PURE
         },
@@ -201,6 +265,38 @@ redis::info(db, "replication").role"#,
                 let a = call.args();
                 let memory = redis::memory(call.cx(), &server(a), a.duration("timeout"))?;
                 Ok(MEMORY.record(&memory))
+            },
+            ..Primitive::READ
+        },
+        Primitive {
+            name: "stats",
+            params: &[DB],
+            options: &[TIMEOUT],
+            returns: Ty::Record(&STATS),
+            errors: ERRORS,
+            doc: "Clients, and the counters since the start: evictions, refused connections, hits.",
+            example: r#"redis::stats(redis::connect("redis://127.0.0.1:6379")).evicted_keys"#,
+            target,
+            call: |call| {
+                let a = call.args();
+                let stats = redis::stats(call.cx(), &server(a), a.duration("timeout"))?;
+                Ok(STATS.record(&stats))
+            },
+            ..Primitive::READ
+        },
+        Primitive {
+            name: "persistence",
+            params: &[DB],
+            options: &[TIMEOUT],
+            returns: Ty::Record(&PERSISTENCE),
+            errors: ERRORS,
+            doc: "Whether what Redis holds reaches the disk: the last snapshot, the append-only file.",
+            example: r#"redis::persistence(redis::connect("redis://127.0.0.1:6379")).snapshot_ok"#,
+            target,
+            call: |call| {
+                let a = call.args();
+                let state = redis::persistence(call.cx(), &server(a), a.duration("timeout"))?;
+                Ok(PERSISTENCE.record(&state))
             },
             ..Primitive::READ
         },
@@ -306,7 +402,7 @@ redis::info(db, "replication").role"#,
             ..Primitive::READ
         },
     ],
-    shapes: &[&PING, &MEMORY, &KEY_COUNT, &KEY_INFO],
+    shapes: &[&PING, &MEMORY, &STATS, &PERSISTENCE, &KEY_COUNT, &KEY_INFO],
 };
 
 fn server(a: &Args) -> std::sync::Arc<Server> {

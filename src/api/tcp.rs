@@ -71,7 +71,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             returns: Ty::Record(&PROBE),
             doc: "Connects to a port and closes the connection again.\n\nA closed, silent or unknown one is an answer and \
                   no error: see `state`. Nothing is sent.",
-            example: r#"let db = tcp::probe("127.0.0.1:1", #{ timeout: "500ms" });
+            example: r#"let db = tcp::probe("127.0.0.1:5432", #{ timeout: "500ms" });
 db.open"#,
             target,
             call: |call| {
@@ -104,9 +104,7 @@ db.open"#,
             errors: &[Kind::Timeout],
             doc: "Waits until a port is open.\n\nOne that does not open in time is a `timeout` that tells the last answer. \
                   In plan mode, once a change is planned, it does not wait.",
-            example: r#"let open = true;
-try { tcp::wait("127.0.0.1:1", #{ timeout: "300ms" }); } catch (e) { open = false; }
-open"#,
+            example: r#"tcp::wait("127.0.0.1:5432", #{ timeout: "10s" }).open"#,
             target,
             call: |call| {
                 let a = call.args();

@@ -289,6 +289,38 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             },
             ..Primitive::PURE
         },
+        Primitive {
+            name: "to_bytes",
+            params: &[TEXT],
+            returns: Ty::Opt(&Ty::Int),
+            doc: "The size that the text is, such as `64MiB` or `1.5GB`, in bytes, or `()`.",
+            example: r#"text::to_bytes("1KiB") == 1024"#,
+            call: |call| {
+                Ok(super::units::size(text(call))
+                    .ok()
+                    .and_then(|bytes| i64::try_from(bytes).ok())
+                    .map_or(Dynamic::UNIT, Dynamic::from))
+            },
+            ..Primitive::PURE
+        },
+        Primitive {
+            name: "show_bytes",
+            params: &[param("bytes", Ty::Int, "a number of bytes")],
+            returns: Ty::Str,
+            doc: "A size in the binary unit that fits: `1.5 GiB`.",
+            example: r#"text::show_bytes(1536) == "1.5 KiB""#,
+            call: |call| {
+                let bytes = call.args().int("bytes");
+                let shown = super::units::show_size(bytes.unsigned_abs());
+                Ok(if bytes < 0 {
+                    format!("-{shown}")
+                } else {
+                    shown
+                }
+                .into())
+            },
+            ..Primitive::PURE
+        },
     ],
 };
 

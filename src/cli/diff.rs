@@ -20,7 +20,14 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
             let checks = shipped::CHECKS
                 .iter()
                 .map(|(name, _)| format!("checks/{name}"));
-            scripts.chain(checks).chain(modules).collect()
+            let calendars = shipped::CALENDARS
+                .iter()
+                .map(|(name, _)| format!("calendars/{name}"));
+            scripts
+                .chain(checks)
+                .chain(modules)
+                .chain(calendars)
+                .collect()
         }
     };
     let mut text = String::new();
@@ -28,6 +35,10 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
         let (ours, source) = match name.split_once('/') {
             Some(("std", module)) => (shipped::module(module), library.std(module)),
             Some(("checks", file)) => (shipped::check_file(file), library.check_file(file)),
+            Some(("calendars", calendar)) => {
+                let calendar = calendar.strip_suffix(".toml").unwrap_or(calendar);
+                (shipped::calendar(calendar), library.calendar(calendar))
+            }
             _ => (shipped::script(&name), library.script(&name)),
         };
         let Some(ours) = ours else {
@@ -52,7 +63,7 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
         text.push_str(
             &diff
                 .unified_diff()
-                .header(&format!("shipped/{name}.rhai"), &file)
+                .header(&format!("shipped/{name}{}", ending(&name)), &file)
                 .to_string(),
         );
     }
@@ -60,4 +71,13 @@ pub(super) fn diff(place: &Place, name: Option<&str>) -> anyhow::Result<Exit> {
         print(text.trim_end())?;
     }
     Ok(Exit::Ok)
+}
+
+/// The ending of a shipped file.
+fn ending(name: &str) -> &'static str {
+    match name.split_once('/') {
+        Some(("calendars", name)) if !name.ends_with(".toml") => ".toml",
+        Some(("calendars", _)) => "",
+        _ => ".rhai",
+    }
 }

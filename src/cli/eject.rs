@@ -1,4 +1,4 @@
-//! `tradeops eject NAME`: a shipped script as a file, to be changed.
+//! `tradeops eject NAME`: a shipped script or calendar as a file, to be changed.
 
 use std::io::Write as _;
 
@@ -8,8 +8,16 @@ use super::terminal;
 use crate::script::shipped;
 
 pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow::Result<Exit> {
+    let calendar = name.strip_prefix("calendars/");
     let name = name.strip_suffix(".rhai").unwrap_or(name);
-    let (found, table, folder) = if let Some(name) = name.strip_prefix("checks/") {
+    let (found, table, folder) = if let Some(name) = calendar {
+        let name = name.strip_suffix(".toml").unwrap_or(name);
+        (
+            (name, shipped::calendar(name)),
+            shipped::CALENDARS,
+            "calendars",
+        )
+    } else if let Some(name) = name.strip_prefix("checks/") {
         ((name, shipped::check_file(name)), shipped::CHECKS, "checks")
     } else if std || name.starts_with("std/") {
         let name = name.strip_prefix("std/").unwrap_or(name);
@@ -22,6 +30,11 @@ pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow:
         "scripts" => name.to_owned(),
         _ => format!("{folder}/{name}"),
     };
+    let ending = if folder == "calendars" {
+        "toml"
+    } else {
+        "rhai"
+    };
     let Some(text) = found else {
         let names: Vec<_> = table.iter().map(|(n, _)| *n).collect();
         let hint = crate::api::closest(name, names.iter().copied()).map_or_else(
@@ -30,6 +43,7 @@ pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow:
         );
         let what = match folder {
             "checks" => "check file",
+            "calendars" => "calendar",
             "std" => "stdlib module",
             _ => "workflow",
         };
@@ -45,7 +59,7 @@ pub(super) fn eject(place: &Place, name: &str, std: bool, user: bool) -> anyhow:
         (false, _) => place.cwd.join(".tradeops"),
     };
     let folder = root.join(folder);
-    let file = folder.join(format!("{name}.rhai"));
+    let file = folder.join(format!("{name}.{ending}"));
     let cannot = |error: std::io::Error| {
         told(
             Exit::CannotCreate,

@@ -1,13 +1,10 @@
 //! `tradeops eval 'EXPR'`: one expression, with every primitive, changing nothing unless told.
 
-use std::sync::Arc;
-
 use super::exit::Exit;
 use super::place::Place;
 use super::{run, terminal};
 use crate::gate::Mode;
-use crate::run::{NoProgress, SystemClock};
-use crate::script::host::{self, Request};
+use crate::script::host;
 use crate::script::library::Source;
 use crate::script::load;
 
@@ -18,28 +15,14 @@ pub(super) fn eval(place: &Place, expression: &str, live: bool) -> anyhow::Resul
         Ok(checked) => checked.unbounded(),
         Err(not_run) => return run::not_started(not_run),
     };
-    let output = terminal::output(place.json());
-    let ended = host::run(
-        Request {
-            library,
-            arguments: Vec::new(),
-            mode: if live && !place.flags.plan {
-                Mode::Live
-            } else {
-                Mode::Plan
-            },
-            deadline: place.flags.deadline.or(place.settings.deadline),
-            profile: place.profile()?,
-            state: place.state.clone(),
-            output,
-            clock: Arc::new(SystemClock),
-            progress: Arc::new(NoProgress),
-            env: |name| std::env::var(name).ok(),
-        },
-        &source,
-        checked,
-    );
-    let ended = match ended {
+    let mode = if live && !place.flags.plan {
+        Mode::Live
+    } else {
+        Mode::Plan
+    };
+    let request = place.request(&place.flags, Vec::new(), mode)?;
+    let output = request.output;
+    let ended = match host::run(request, &source, checked) {
         Ok(ended) => ended,
         Err(not_run) => return run::not_started(not_run),
     };

@@ -33,6 +33,20 @@ pub(super) fn list(place: &Place) -> anyhow::Result<Exit> {
         }
         rows.push(row(format!("std/{name}"), found, Some(text)));
     }
+    for name in library.calendars() {
+        let found = library.calendar(&name);
+        if found
+            .as_ref()
+            .is_ok_and(|source| source.layer == Layer::Shipped)
+        {
+            continue;
+        }
+        rows.push(row(
+            format!("calendars/{name}"),
+            found,
+            shipped::calendar(&name),
+        ));
+    }
     if place.json() {
         let rows: Vec<_> = rows
             .iter()

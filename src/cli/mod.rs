@@ -1,5 +1,6 @@
 //! The command line: one file per command, each parses, calls and renders.
 
+mod announce;
 mod apply;
 mod check;
 mod completions;
@@ -104,9 +105,9 @@ enum Command {
     },
     /// List the workflows, and which layer each comes from
     List,
-    /// Copy a shipped workflow into the project, to change it
+    /// Copy a shipped workflow, check file, stdlib module or calendar into the project, to change it
     Eject {
-        /// The workflow's name, or a stdlib module's with --std
+        /// The workflow's name, `checks/NAME`, `calendars/NAME`, or a stdlib module's with --std
         name: String,
         /// Eject a module of the stdlib instead
         #[arg(long)]

@@ -1,10 +1,13 @@
 //! Where a command runs: the current folder, the user's folders, the settings.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::settings::Settings;
-use super::{Form, Runtime};
-use crate::gate::Profile;
+use super::{Form, Runtime, terminal};
+use crate::gate::{Mode, Profile};
+use crate::run::{NoProgress, SystemClock};
+use crate::script::host::Request;
 use crate::script::library::Library;
 
 /// What every command starts from.
@@ -47,6 +50,29 @@ impl Place {
 
     pub(super) fn library(&self) -> Library {
         Library::new(self.cwd.clone(), self.user.clone())
+    }
+
+    /// A run as flags and settings have it. The flags may be others than the place's: those after a script's name.
+    pub(super) fn request(
+        &self,
+        flags: &Runtime,
+        arguments: Vec<String>,
+        mode: Mode,
+    ) -> anyhow::Result<Request> {
+        let json = flags.output.or(self.settings.output) == Some(Form::Json);
+        Ok(Request {
+            library: self.library(),
+            arguments,
+            mode,
+            deadline: flags.deadline.or(self.settings.deadline),
+            profile: self.settings.profile(flags.profile.as_deref())?,
+            state: self.state.clone(),
+            settings: self.settings.scripts.clone(),
+            output: terminal::output(json),
+            clock: Arc::new(SystemClock),
+            progress: Arc::new(NoProgress),
+            env: |name| std::env::var(name).ok(),
+        })
     }
 
     pub(super) fn json(&self) -> bool {

@@ -11,8 +11,8 @@ use super::place::Place;
 use super::{Form, Runtime, terminal};
 use crate::api::{self, Kind, Output, Record};
 use crate::gate::{DoomKind, Flight, Mode, Plan, Redactor, Run, Step};
-use crate::run::{NoProgress, Stop, SystemClock};
-use crate::script::host::{self, Ended, Outcome, Request};
+use crate::run::Stop;
+use crate::script::host::{self, Ended, Outcome};
 use crate::script::library::{Layer, Source};
 use crate::script::load::{self, Checked, NotRun};
 use crate::script::program::Program;
@@ -48,29 +48,13 @@ pub(super) fn run_as(
     std::mem::forget(checked.program.clone());
     announce(&source);
     announce_modules(&checked.program);
+    super::announce::calendars(&checked.program);
     for warning in &checked.warnings {
         terminal::diagnostic(warning, &checked.program, &Redactor::new());
     }
-    let json = flags.output.or(place.settings.output) == Some(Form::Json);
-    let output = terminal::output(json);
-    let plan_out = flags.plan_out.clone();
-    let ended = host::run(
-        Request {
-            library: place.library(),
-            arguments,
-            mode,
-            deadline: flags.deadline.or(place.settings.deadline),
-            profile: place.settings.profile(flags.profile.as_deref())?,
-            state: place.state.clone(),
-            output,
-            clock: Arc::new(SystemClock),
-            progress: Arc::new(NoProgress),
-            env: |name| std::env::var(name).ok(),
-        },
-        &source,
-        checked,
-    );
-    let ended = match ended {
+    let request = place.request(&flags, arguments, mode)?;
+    let output = request.output;
+    let ended = match host::run(request, &source, checked) {
         Ok(ended) => ended,
         Err(not_run) => return not_started(not_run),
     };
@@ -89,8 +73,8 @@ pub(super) fn run_as(
     if ended.run.mode().is_plan() && !refused {
         let plan = ended.run.plan_so_far();
         show_plan(&plan, ended.run.redactor(), output)?;
-        if let Some(file) = plan_out {
-            save(&plan, &file)?;
+        if let Some(file) = &flags.plan_out {
+            save(&plan, file)?;
         }
     }
     if flags.needs_report {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::Form;
 use super::exit::{Exit, told};
-use crate::gate::{Capability, Profile};
+use crate::gate::{Capability, Profile, Redactor};
 
 /// The settings of all layers.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Settings {
     pub output: Option<Form>,
     pub deadline: Option<Duration>,
     pub profile: Option<String>,
+    /// What scripts find with `env::settings`, by section.
+    pub scripts: toml::Table,
     profiles: BTreeMap<String, Profile>,
 }
 
@@ -28,6 +30,9 @@ struct File {
     profile: Option<String>,
     #[serde(default)]
     profiles: BTreeMap<String, ProfileTable>,
+    /// The runtime reads none of these: they are the scripts' own.
+    #[serde(default)]
+    settings: BTreeMap<String, toml::Table>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,7 +91,10 @@ impl Settings {
         let file: File = toml::from_str(text).map_err(|error| {
             told(
                 Exit::Config,
-                format!("`{name}`: {}", error.to_string().trim_end()),
+                // It quotes the line that is wrong.
+                Redactor::new()
+                    .text(&format!("`{name}`: {}", error.to_string().trim_end()))
+                    .into_owned(),
                 None,
             )
         })?;
@@ -97,6 +105,9 @@ impl Settings {
             self.deadline = Some(limit(name, &text)?);
         }
         self.profile = file.profile.or(self.profile.take());
+        for (section, table) in file.settings {
+            overlay(&mut self.scripts, section, toml::Value::Table(table));
+        }
         for (profile, table) in file.profiles {
             let read = |list: Vec<String>| -> anyhow::Result<Vec<Capability>> {
                 list.iter()
@@ -144,6 +155,20 @@ impl Settings {
     }
 }
 
+/// Puts `value` over what an earlier layer said: tables key by key, everything else as a whole.
+fn overlay(below: &mut toml::Table, key: String, value: toml::Value) {
+    match (below.get_mut(&key), value) {
+        (Some(toml::Value::Table(below)), toml::Value::Table(above)) => {
+            for (key, value) in above {
+                overlay(below, key, value);
+            }
+        }
+        (_, value) => {
+            below.insert(key, value);
+        }
+    }
+}
+
 fn form(place: &str, text: &str) -> anyhow::Result<Form> {
     Form::from_str(text, true).map_err(|_| {
         told(
@@ -157,4 +182,34 @@ fn form(place: &str, text: &str) -> anyhow::Result<Form> {
 fn limit(place: &str, text: &str) -> anyhow::Result<Duration> {
     crate::api::units::duration(text)
         .map_err(|why| told(Exit::Config, format!("`{place}`: the deadline {why}"), None))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scripts_tables_are_merged_key_by_key() {
+        let mut settings = Settings::default();
+        let (system, project) = (
+            "[settings.backups.db]\npath = \"/a\"\nmax_age = \"26h\"\nkinds = [1, 2]\n[settings.other]\nx = 1\n",
+            "[settings.backups.db]\nmax_age = \"2h\"\nkinds = [3]\n[settings.backups.logs]\npath = \"/b\"\n",
+        );
+        settings.file("system", system).unwrap();
+        settings.file("project", project).unwrap();
+        let expected: toml::Table = toml::from_str(
+            "[backups.db]\npath = \"/a\"\nmax_age = \"2h\"\nkinds = [3]\n[backups.logs]\npath = \"/b\"\n[other]\nx = 1\n",
+        )
+        .unwrap();
+        assert_eq!(settings.scripts, expected);
+    }
+
+    #[test]
+    fn a_section_is_a_table() {
+        let error = Settings::default()
+            .file("project", "[settings]\nbackups = 5\n")
+            .unwrap_err();
+        assert!(error.to_string().contains("expected a map"), "{error}");
+    }
 }

@@ -6,6 +6,7 @@ mod list;
 mod read;
 mod resolve;
 mod stat;
+mod tree;
 mod write;
 
 pub use error::Error;
@@ -13,4 +14,5 @@ pub use list::{glob, list};
 pub use read::{read_text, tail};
 pub use resolve::{real, real_parent};
 pub use stat::{Stat, exists, stat};
+pub use tree::{Tree, tree};
 pub use write::{Made, Removed, Written, make_dir, remove, write_text};

@@ -32,6 +32,7 @@ const TURNING_HEADERS: [&str; 7] = [
 #[derive(Debug, Clone, Default)]
 pub struct HttpPolicy {
     hosts: Vec<Place>,
+    providers: Vec<Place>,
     denied_routes: Vec<Route>,
     denied_ports: Vec<(String, u16)>,
 }
@@ -71,6 +72,7 @@ impl HttpPolicy {
             }
         });
         Ok(Self {
+            providers: Vec::new(),
             hosts: hosts
                 .into_iter()
                 .map(Place::read)
@@ -83,8 +85,35 @@ impl HttpPolicy {
         })
     }
 
+    /// The same policy with the hosts of the overlay's providers: these are for [`Self::allows_provider`] alone.
+    pub fn with_providers<'a>(
+        mut self,
+        hosts: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, String> {
+        self.providers = hosts
+            .into_iter()
+            .map(Place::read)
+            .collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    /// Whether a provider may be asked there: where a read may go, the overlay's providers, and the hosts in `more`.
+    pub fn allows_provider<'a>(
+        &self,
+        url: &Url,
+        more: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), String> {
+        let mut places = self.providers.clone();
+        places.extend(more.into_iter().filter_map(|text| Place::read(text).ok()));
+        self.allows(url, &places)
+    }
+
     /// Whether a GET or HEAD may go there; `Err` says why not.
     pub fn allows_read(&self, url: &Url) -> Result<(), String> {
+        self.allows(url, &[])
+    }
+
+    fn allows(&self, url: &Url, more: &[Place]) -> Result<(), String> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("`{}` is neither http nor https", url.scheme()));
         }
@@ -93,7 +122,13 @@ impl HttpPolicy {
         };
         let host = host_name(&host);
         let port = url.port_or_known_default().unwrap_or(80);
-        if !is_loopback(&host) && !self.hosts.iter().any(|place| place.holds(&host, port)) {
+        let named = || {
+            self.hosts
+                .iter()
+                .chain(more)
+                .any(|place| place.holds(&host, port))
+        };
+        if !is_loopback(&host) && !named() {
             return Err(format!(
                 "`{host}` is neither loopback, nor a service of the stack, nor a host that the script's header names"
             ));

@@ -6,11 +6,17 @@ mod preview;
 mod query;
 mod server;
 mod session;
+mod state;
 pub mod statement;
 mod value;
 
+pub use crate::rows::Limits;
 pub use error::{Error, Sort};
 pub use parameter::Parameter;
 pub use preview::{Hit, hit};
-pub use query::{Executed, Limits, Ping, exec, ping, query, value};
+pub use query::{Executed, Ping, exec, ping, query, value};
 pub use server::{Login, Server};
+pub use state::{
+    Connections, Replica, Replication, Slot, Transaction, Transactions, connections, replication,
+    transactions,
+};

@@ -8,32 +8,11 @@ use tokio_postgres::{Client, Statement};
 
 use super::value::{self, Value};
 use super::{Error, Parameter, Server, session, statement};
-use crate::rows::{Cell, Column, Rows, milliseconds};
+use crate::rows::{Cell, Column, Limits, Rows, milliseconds};
 use crate::run::Cx;
 
 /// Rows fetched at a time.
 const BATCH: usize = 1_000;
-
-/// How much an answer may be.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The most rows. One more is an error, not a silent end.
-    pub rows: usize,
-    /// The largest answer that is held, in bytes.
-    pub bytes: usize,
-    /// How long the whole call may take; also the server's `statement_timeout`.
-    pub time: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            rows: 10_000,
-            bytes: 64 << 20,
-            time: Duration::from_secs(60),
-        }
-    }
-}
 
 /// A change that was committed.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,20 +3,20 @@
 use std::fmt;
 
 use super::Error;
-use crate::address::{self, Address};
+use crate::address::{self, Address, Password};
 
 /// A server's address, login and database.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Server {
     pub(super) host: String,
     pub(super) port: u16,
     user: String,
-    password: Option<String>,
+    password: Option<Password>,
     database: String,
 }
 
 /// What wins over the address.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Login<'a> {
     /// The user.
     pub user: Option<&'a str>,
@@ -56,7 +56,7 @@ impl Server {
                 .or(path)
                 .unwrap_or_else(|| user.clone()),
             user,
-            password: login.password.map(str::to_owned).or(address.password),
+            password: login.password.map(Password::new).or(address.password),
         })
     }
 
@@ -72,7 +72,7 @@ impl Server {
 
     /// The password, if there is one.
     pub fn password(&self) -> Option<&str> {
-        self.password.as_deref()
+        self.password.as_ref().map(Password::text)
     }
 
     /// The database.
@@ -84,12 +84,6 @@ impl Server {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{} as {}", self.name(), self.database, self.user)
-    }
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Server({self})")
     }
 }
 
@@ -110,7 +104,7 @@ mod tests {
         ] {
             let server = Server::new(url, Login::default()).unwrap();
             assert_eq!(server.to_string(), want);
-            assert_eq!(format!("{server:?}"), format!("Server({want})"));
+            assert!(!format!("{server:?}").contains("hunter2"), "{server:?}");
         }
         let login = Login {
             user: Some("a"),

@@ -189,7 +189,8 @@ fn finite(what: &str, value: f64) -> Result<f64, Error> {
     }
 }
 
-fn endpoint(base: &str, name: &str, query: &str) -> Result<String, Error> {
+/// Whether `base` can be a server's address.
+pub(super) fn checked(base: &str) -> Result<(), Error> {
     let bad = |message: &str| Error::BadUrl {
         url: base.to_owned(),
         message: message.to_owned(),
@@ -198,18 +199,20 @@ fn endpoint(base: &str, name: &str, query: &str) -> Result<String, Error> {
         .strip_prefix("http://")
         .or_else(|| base.strip_prefix("https://"));
     match rest {
-        None => return Err(bad("it must begin with `http://` or `https://`")),
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-            return Err(bad("it names no host"));
-        }
+        None => Err(bad("it must begin with `http://` or `https://`")),
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => Err(bad("it names no host")),
         Some(rest) if rest.contains(['?', '#']) => {
-            return Err(bad("it must not have a query or a fragment"));
+            Err(bad("it must not have a query or a fragment"))
         }
         Some(rest) if rest.contains(|c: char| c.is_whitespace() || c.is_control()) => {
-            return Err(bad("it must not have blanks"));
+            Err(bad("it must not have blanks"))
         }
-        Some(_) => {}
+        Some(_) => Ok(()),
     }
+}
+
+fn endpoint(base: &str, name: &str, query: &str) -> Result<String, Error> {
+    checked(base)?;
     let mut url = format!("{}/api/v1/{name}?query=", base.trim_end_matches('/'));
     for byte in query.bytes() {
         // RFC 3986's unreserved characters; everything else is safe only when escaped.
@@ -271,7 +274,7 @@ impl TryFrom<std::borrow::Cow<'_, str>> for Number {
     }
 }
 
-fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
+pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|error| Error::BadAnswer {
         line: error.line(),
         column: error.column(),

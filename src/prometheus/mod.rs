@@ -18,6 +18,7 @@
 //! | `buckets` | histograms from one page or two |
 //! | `quantile` | `histogram_quantile`, with the doubts that a bare number hides |
 //! | `api` | addresses and answers of a Prometheus server's query API |
+//! | `server` | what such a server says of itself: targets, rules, state |
 //!
 //! Nothing here does input or output.
 //!
@@ -44,6 +45,7 @@ mod render;
 mod sample;
 mod scan;
 mod selector;
+pub mod server;
 mod store;
 
 pub use aggregate::{Group, Labels};

@@ -10,12 +10,15 @@ mod query;
 mod quote;
 mod reply;
 mod server;
+mod state;
 pub mod statement;
 mod transport;
 
+pub use crate::rows::Limits;
 pub use error::Error;
 pub use metadata::{Partition, Table, Wal, partitions, tables, wal};
 pub use preview::{Hit, hit};
-pub use query::{Executed, Limits, Ping, exec, ping, query, value};
+pub use query::{Executed, Ping, exec, ping, query, value};
 pub use quote::{quote_name, quote_text};
 pub use server::Server;
+pub use state::{Integrity, Newest, integrity, newest};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::reply::{self, Reply};
 use super::transport::{self, Fault};
 use super::{Error, Server, statement};
-use crate::rows::{Cell, Rows, milliseconds};
+use crate::rows::{Cell, Limits, Rows, milliseconds};
 use crate::run::Cx;
 
 /// The longest statement that is sent, encoded. Both versions close the connection without a word a
@@ -16,28 +16,6 @@ const LONGEST: usize = 30_000;
 
 /// How long a server may take to show that it is alive.
 const PROBE: Duration = Duration::from_secs(5);
-
-/// How much an answer may be.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The most rows. One more is an error, not a silent end.
-    pub rows: usize,
-    /// The largest reply that is held, in bytes.
-    pub bytes: usize,
-    /// How long the whole call may take. QuestDB has no limit of its own that a request could set: its
-    /// `Statement-Timeout` header has no effect [measured], so the connection is closed instead.
-    pub time: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            rows: 10_000,
-            bytes: 64 << 20,
-            time: Duration::from_secs(60),
-        }
-    }
-}
 
 /// A change that was confirmed.
 #[derive(Debug, Clone, PartialEq, Serialize)]

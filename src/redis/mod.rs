@@ -5,9 +5,11 @@ mod info;
 mod query;
 mod server;
 mod session;
+mod state;
 
 pub use error::Error;
 pub use query::{
     Key, KeyCount, Memory, Ping, count_keys, get, hash, info, key, memory, ping, size,
 };
 pub use server::Server;
+pub use state::{Persistence, Stats, persistence, stats};

@@ -13,7 +13,7 @@ use super::fault;
 use super::header::Header;
 use super::library::{Layer, Library, Source};
 use super::load::{Checked, NotRun};
-use super::nested::{Outermost, runner};
+use super::nested::{Outermost, calendars, runner};
 use super::program::Program;
 use super::syntax::literal_constant;
 pub use super::thread::SCRIPT_STACK;
@@ -38,6 +38,8 @@ pub struct Request {
     pub profile: Option<Profile>,
     /// Where audit and history are kept.
     pub state: std::path::PathBuf,
+    /// What the operator set for scripts, by section.
+    pub settings: toml::Table,
     /// How its output is shown.
     pub output: Output,
     /// The clock.
@@ -136,9 +138,11 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     resources.get_or(|| sites);
     resources.get_or(|| Outermost(program.clone()));
     resources.get_or(|| check_files(request.library.clone()));
+    resources.get_or(|| calendars(request.library.clone()));
     resources.get_or(|| runner(request.library, request.env));
     resources.get_or(|| request.output);
     resources.get_or(|| api::StateFolder(request.state.clone()));
+    resources.get_or(|| api::ScriptSettings(request.settings));
 
     let frame = Arc::new(Frame {
         workflow: source.name.clone(),
@@ -246,7 +250,7 @@ pub(super) fn http_policy(
     let reads: Vec<_> = header
         .needs
         .iter()
-        .filter(|c| c.namespace() == "http")
+        .filter(|c| matches!(c.namespace(), "http" | "provider"))
         .collect();
     if reads.is_empty() && !header.unbounded {
         return Ok(HttpPolicy::default());
@@ -275,12 +279,29 @@ pub(super) fn http_policy(
             .map(|list| list.iter().map(ToString::to_string).collect())
             .unwrap_or_default()
     };
+    // The hosts of the overlay's table of providers.
+    let table = literal_constant(ast, "PROVIDERS").and_then(|table| table.try_cast::<Map>());
+    let providers: Vec<String> = table
+        .iter()
+        .flat_map(Map::values)
+        .filter_map(|entry| {
+            entry
+                .read_lock::<Map>()?
+                .get("url")?
+                .clone()
+                .into_string()
+                .ok()
+        })
+        .filter_map(|url| crate::http::parse(&url).ok())
+        .map(|url| crate::http::origin(&url))
+        .collect();
     let (routes, ports) = (list("JOB_ROUTES"), list("OWNED_PORTS"));
     HttpPolicy::new(
         hosts,
         routes.iter().map(String::as_str),
         ports.iter().map(String::as_str),
     )
+    .and_then(|policy| policy.with_providers(providers.iter().map(String::as_str)))
     .map_err(|error| format!("`{id}`: {error}"))
 }
 

@@ -5,6 +5,8 @@
 //! module of it was ejected into the project or the user's folder. Every other import is relative to the
 //! importing file and may not leave the folder of the script that was started.
 
+mod calendars;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -113,6 +115,13 @@ pub enum FindError {
         looked: String,
         suggestion: Option<String>,
     },
+    /// No calendar of that name.
+    #[error("there is no calendar `{name}`")]
+    NoSuchCalendar {
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
     /// An import that leaves its root.
     #[error("the import `{path}` leads outside `{root}`")]
     Outside { path: String, root: String },
@@ -132,10 +141,18 @@ impl FindError {
                 suggestion: Some(name),
                 ..
             }
+            | Self::NoSuchCalendar {
+                suggestion: Some(name),
+                ..
+            }
             | Self::NoSuchModule {
                 suggestion: Some(name),
                 ..
             } => Some(format!("did you mean `{name}`?")),
+            Self::NoSuchCalendar { .. } => Some(
+                "`calendar::list()` shows what there is; `.tradeops/calendars/NAME.toml` adds one"
+                    .into(),
+            ),
             Self::NoSuchScript { .. } => Some("`tradeops list` shows what there is".into()),
             Self::NoSuchModule { looked, .. } => Some(format!("looked for {looked}")),
             Self::Outside { .. } => {

@@ -115,7 +115,12 @@ impl NotRun {
     pub(super) fn failure(self) -> Failure {
         match self {
             Self::NotFound(error) => {
-                let failure = Failure::new(Kind::NotFound, error.to_string());
+                let kind = match error {
+                    FindError::Untrusted { .. } => Kind::Refused,
+                    FindError::Unreadable { .. } => Kind::Failed,
+                    _ => Kind::NotFound,
+                };
+                let failure = Failure::new(kind, error.to_string());
                 match error.hint() {
                     Some(hint) => failure.hint(hint),
                     None => failure,

@@ -15,6 +15,22 @@ use crate::run::Stop;
 /// The program of the script that was started, for the messages about what runs within it.
 pub(super) struct Outermost(pub Arc<Program>);
 
+/// The calendars of a run, from the library's layers.
+pub(super) fn calendars(library: Library) -> api::Calendars {
+    let names = library.clone();
+    let find = move |name: &str| {
+        let source = library
+            .calendar(name)
+            .map_err(|error| NotRun::NotFound(error).failure())?;
+        let file = match &source.path {
+            Some(path) => library.shown(path),
+            None => source.id,
+        };
+        Ok((source.text, file))
+    };
+    api::Calendars::new(find, move || names.calendars())
+}
+
 /// How deeply workflows may run workflows.
 const NESTING: usize = 8;
 

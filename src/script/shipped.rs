@@ -1,4 +1,4 @@
-//! The scripts and stdlib modules inside the binary.
+//! The scripts, stdlib modules and calendars inside the binary.
 
 /// The workflows: name and text.
 pub const SCRIPTS: &[(&str, &str)] = &[("health", include_str!("../../scripts/health.rhai"))];
@@ -9,6 +9,8 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
+    ("targets", include_str!("../../stdlib/targets.rhai")),
+    ("watching", include_str!("../../stdlib/watching.rhai")),
 ];
 
 /// The check files of health, in the order of its report: name and text.
@@ -25,17 +27,42 @@ pub const CHECKS: &[(&str, &str)] = &[
         "monitoring",
         include_str!("../../scripts/checks/monitoring.rhai"),
     ),
+    ("loki", include_str!("../../scripts/checks/loki.rhai")),
+    (
+        "postgres",
+        include_str!("../../scripts/checks/postgres.rhai"),
+    ),
+    ("redis", include_str!("../../scripts/checks/redis.rhai")),
+    ("questdb", include_str!("../../scripts/checks/questdb.rhai")),
+    ("stores", include_str!("../../scripts/checks/stores.rhai")),
     (
         "applications",
         include_str!("../../scripts/checks/applications.rhai"),
     ),
+    (
+        "providers",
+        include_str!("../../scripts/checks/providers.rhai"),
+    ),
+    ("quote", include_str!("../../scripts/checks/quote.rhai")),
     ("models", include_str!("../../scripts/checks/models.rhai")),
     (
         "resources",
         include_str!("../../scripts/checks/resources.rhai"),
     ),
+    ("backups", include_str!("../../scripts/checks/backups.rhai")),
     ("machine", include_str!("../../scripts/checks/machine.rhai")),
 ];
+
+/// The calendars: name and data file.
+pub const CALENDARS: &[(&str, &str)] = &[
+    ("24x7", include_str!("../../stdlib/calendars/24x7.toml")),
+    ("XNYS", include_str!("../../stdlib/calendars/XNYS.toml")),
+];
+
+/// The shipped calendar of that name.
+pub fn calendar(name: &str) -> Option<&'static str> {
+    find(CALENDARS, name)
+}
 
 /// The shipped workflow of that name.
 pub fn script(name: &str) -> Option<&'static str> {
@@ -66,10 +93,11 @@ mod tests {
     /// The tables above are written by hand; nothing in the folders may be missing from them.
     #[test]
     fn every_file_is_shipped() {
-        for (folder, files) in [
-            ("scripts", SCRIPTS),
-            ("scripts/checks", CHECKS),
-            ("stdlib", STDLIB),
+        for (folder, ending, files) in [
+            ("scripts", ".rhai", SCRIPTS),
+            ("scripts/checks", ".rhai", CHECKS),
+            ("stdlib", ".rhai", STDLIB),
+            ("stdlib/calendars", ".toml", CALENDARS),
         ] {
             let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
             let mut names: Vec<String> = std::fs::read_dir(root)
@@ -78,7 +106,7 @@ mod tests {
                 .flatten()
                 .filter_map(|entry| {
                     let name = entry.file_name().into_string().ok()?;
-                    let stem = name.strip_suffix(".rhai")?;
+                    let stem = name.strip_suffix(ending)?;
                     (!stem.ends_with("_test")).then(|| stem.to_owned())
                 })
                 .collect();

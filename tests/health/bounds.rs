@@ -13,9 +13,9 @@ fn copy(stack: &Stack, change: impl FnOnce(String) -> String) -> (i32, String) {
     (output.status.code().unwrap_or(-1), err)
 }
 
-/// Adds a statement before the first `let` and tells its line.
+/// Adds a statement before the first function and tells its line.
 fn with_statement(text: &str, statement: &str) -> (String, usize) {
-    let mark = "// From `warn` on degraded";
+    let mark = "/// What every check file gets";
     let changed = text.replacen(mark, &format!("{statement}\n{mark}"), 1);
     let line = changed
         .lines()
@@ -31,13 +31,37 @@ fn since(service: &str) -> String {
     docker(&["inspect", "-f", format, &container(service)])
 }
 
-#[test]
-fn the_header_has_only_read_capabilities() {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/health.rhai");
-    let text = std::fs::read_to_string(shipped).expect("the shipped script");
+/// The header's capabilities.
+fn needs(path: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(path).expect("the shipped script");
     let needs = text.lines().find_map(|l| l.strip_prefix("//! needs: "));
-    let needs: Vec<&str> = needs.expect("a header").split(", ").collect();
-    assert!(needs.iter().all(|n| n.ends_with(".read")), "{needs:?}");
+    let needs = needs.unwrap_or_default().split(", ");
+    needs.filter(|n| !n.is_empty()).map(str::to_owned).collect()
+}
+
+/// The two checks that must act to know have their own narrow capability, in a file of their own.
+const DEEP: &[(&str, &str)] = &[("loki", "loki.roundtrip"), ("quote", "provider.quote")];
+
+#[test]
+fn the_headers_have_only_read_capabilities() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    let own = needs(&scripts.join("health.rhai"));
+    assert!(own.iter().all(|n| n.ends_with(".read")), "{own:?}");
+    let files = std::fs::read_dir(scripts.join("checks")).expect("the check files");
+    let mut seen = 0;
+    for file in files.flatten() {
+        let name = file.path();
+        let name = name.file_stem().and_then(|n| n.to_str()).expect("a name");
+        let deep = DEEP.iter().find(|(n, _)| *n == name).map(|(_, c)| *c);
+        let needs = needs(&file.path());
+        let odd: Vec<_> = needs
+            .iter()
+            .filter(|n| !n.ends_with(".read") && Some(n.as_str()) != deep)
+            .collect();
+        assert!(odd.is_empty(), "{name}: {odd:?}");
+        seen += 1;
+    }
+    assert!(seen >= 7, "{seen}");
 }
 
 #[test]
@@ -62,8 +86,12 @@ fn an_added_stop_is_77_and_stops_nothing() {
     // Within a check, on a worker, within `try`: the same.
     let hidden = format!("try {{ {stop} }} catch {{ }}");
     let (code, err) = copy(&stack, |text| {
-        let mark = "    let ask = || switch check.kind {";
-        let changed = text.replacen(mark, &format!("    {hidden}\n{mark}"), 1);
+        let mark = "checks::asked(check), #{";
+        let changed = text.replacen(
+            mark,
+            &format!("{{\n{hidden}\nchecks::asked(check) }}, #{{"),
+            1,
+        );
         line = changed
             .lines()
             .position(|l| l.contains(&hidden))
@@ -136,9 +164,16 @@ fn a_drop_by_http_or_by_a_query_changes_nothing() {
         ),
     ];
     for attempt in &attempts {
-        let mark = "\nlet services = ";
+        let mark = "\n    let services = ";
         let (code, err) = copy(&stack, |text| {
-            text.replacen(mark, &format!("\n{attempt}{mark}"), 1)
+            let secrets = "let secrets = stack::secrets(ours, args.env_file);";
+            let text = text.replacen(mark, &format!("\n{secrets}\n{attempt}{mark}"), 1);
+            // What the copy asks for is what the check files of health ask for.
+            text.replacen(
+                "//! needs: docker.read",
+                "//! needs: docker.read, http.read, postgres.read, questdb.read",
+                1,
+            )
         });
         println!("{code}: {attempt}\n{err}");
         // Refused by the gate, or by the server itself within its read-only transaction.
@@ -197,7 +232,14 @@ fn a_get_that_starts_a_job_starts_none() {
         "/x/../backfill/news/run?symbols=A",
     ] {
         let get = format!("http::get(\"http://127.0.0.1:{service}{path}\");");
-        let (code, err) = copy(&stack, |text| with_statement(&text, &get).0);
+        let (code, err) = copy(&stack, |text| {
+            let (changed, _) = with_statement(&text, &get);
+            changed.replacen(
+                "//! needs: docker.read",
+                "//! needs: docker.read, http.read",
+                1,
+            )
+        });
         assert_eq!(code, 77, "{path}: {err}");
         assert_eq!(jobs(), Ok(0), "{path}");
     }

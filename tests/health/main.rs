@@ -6,8 +6,15 @@
     reason = "the measured numbers, shown with --nocapture and on failure"
 )]
 
+mod backups;
 mod bounds;
+mod data;
+mod fault;
+mod models;
+mod monitoring;
 mod numbers;
 mod page;
+mod project;
+mod providers;
 mod stack;
 mod verdicts;

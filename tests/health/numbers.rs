@@ -148,14 +148,14 @@ fn quantiles_are_those_of_a_real_prometheus() {
 #[test]
 fn an_edited_threshold_in_an_ejected_copy_changes_the_verdict() {
     let stack = Stack::healthy();
-    let eject = run(&mut stack.command(&["eject", "health"]));
+    let eject = run(&mut stack.command(&["eject", "--std", "limits"]));
     assert!(
         eject.status.success(),
         "{}",
         String::from_utf8_lossy(&eject.stderr)
     );
     assert_eq!(stack.health(&[]).code, 0);
-    let path = stack.folder.path().join(".tradeops/scripts/health.rhai");
+    let path = stack.folder.path().join(".tradeops/std/limits.rhai");
     let text = std::fs::read_to_string(&path).expect("the copy");
     let changed = text.replacen(
         "p95_seconds: #{ warn: 1.0",

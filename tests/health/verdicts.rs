@@ -27,7 +27,11 @@ fn all_well_is_0_and_takes_as_long_as_the_slowest_check() {
     let asked = stack.health(&[]);
     assert_eq!(asked.report["verdict"], "healthy");
     for check in asked.checks() {
-        assert_eq!(check["evidence"], "", "{check:#}");
+        // What is not set up says so.
+        assert!(
+            check["status"] == "skipped" || check["evidence"] == "",
+            "{check:#}"
+        );
     }
 }
 

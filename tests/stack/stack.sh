@@ -114,6 +114,9 @@ HEALTH_INTERVAL=${interval:-5s}
 API_CPUS=$((cpus < 4 ? cpus : 4))
 END
         while IFS='=' read -r line port; do echo "$line=$((port + offset))"; done < <(default_ports)
+        # The provider of the stack is one of its own stand-ins.
+        line=$(sed -n 's/.*POLYGON_PORT:-\([0-9]*\).*/\1/p' "$compose_file")
+        echo "POLYGON_BASE_URL=http://127.0.0.1:$((line + offset))"
         # Of a name that stands twice, the last counts.
         [[ ${#settings[@]} -eq 0 ]] || printf '%s\n' "${settings[@]}"
     } | write_file "$env_file" 600

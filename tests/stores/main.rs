@@ -7,4 +7,6 @@ mod faults;
 mod postgres;
 mod questdb;
 mod redis;
+#[path = "../support/setting.rs"]
+mod setting;
 mod support;

@@ -8,17 +8,7 @@ use std::time::{Duration, Instant};
 
 use tradeops::run::{Cancel, Cx, Stop};
 
-/// A variable that `make test` sets, or that the stack's own settings have: passwords stand only there.
-pub(crate) fn env(name: &str) -> String {
-    let in_file = || {
-        let file = std::env::var("TRADEOPS_ENV_FILE").ok()?;
-        let mut pairs = dotenvy::from_path_iter(file).ok()?.flatten();
-        pairs.find_map(|(key, value)| (key == name).then_some(value))
-    };
-    std::env::var(name).ok().or_else(in_file).unwrap_or_else(|| {
-        panic!("`{name}` is not set: run these tests with `make test`, which brings the stack up and sets it")
-    })
-}
+pub(crate) use crate::setting::setting as env;
 
 /// A name that no other test has.
 pub(crate) fn unique(what: &str) -> String {

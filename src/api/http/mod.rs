@@ -1,7 +1,7 @@
 //! `http`: requests and probes.
 
-mod request;
-mod shapes;
+pub(super) mod request;
+pub(super) mod shapes;
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::gate::{Access, Blast, HttpPolicy, Op, http_target};
 use crate::http::{self, Allow, Error, Hop};
 use crate::run::Stop;
 use request::{KNOCK, READ, URL, WRITE, base, request, with_body};
-use shapes::{HEADER, PROBE, RESPONSE};
+use shapes::{HEADER, PROBE, RATE_LIMIT, RESPONSE};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -162,7 +162,7 @@ fn preview(call: &Call<'_>, method: &str) -> Result<Blast, Failure> {
     // Text and values stand in the op's arguments, and so in its digest; of bytes only their number does.
     let identity = a
         .blob("bytes")
-        .map_or_else(String::new, |blob| format!("{:x}", Sha256::digest(blob)));
+        .map_or_else(String::new, |blob| crate::gate::hex(&Sha256::digest(blob)));
     Ok(Blast {
         summary: format!("{method} {url}, body of {bytes} bytes"),
         facts,
@@ -220,14 +220,8 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             errors: ERRORS,
             doc: "Sends a GET and waits for the whole response.\n\nIt follows redirects, each of which must be allowed like \
                   the first URL; credentials stay with the first host.",
-            example: r#"let said = "";
-try {
-    let page = http::get("http://127.0.0.1:1/health", #{ timeout: "2s" });
-    said = `answered ${page.status}`;
-} catch (e) {
-    said = e.kind;
-}
-said"#,
+            example: r#"let page = http::get("http://127.0.0.1:8000/health", #{ timeout: "2s" });
+page.status == 200"#,
             target,
             vet: Some(vet_read),
             call: |call| read(call, "get", "GET"),
@@ -240,9 +234,7 @@ said"#,
             returns: Ty::Record(&RESPONSE),
             errors: ERRORS,
             doc: "Sends a HEAD: a GET whose body does not come.",
-            example: r#"let there = false;
-try { there = http::head("http://127.0.0.1:1/").ok; } catch (e) { }
-there"#,
+            example: r#"http::head("http://127.0.0.1:8000/health").status"#,
             target,
             vet: Some(vet_read),
             call: |call| read(call, "head", "HEAD"),
@@ -257,11 +249,8 @@ there"#,
             doc: "Sends a POST and waits for the whole response.\n\nIt goes over a connection of its own, so `unreachable` \
                   means that nothing was sent; without a whole answer it is `unknown`. It is sent again (`retries`) only \
                   when the server answers 429 or 503 with a `Retry-After`.",
-            example: r#"try {
-    http::post("http://127.0.0.1:1/jobs", #{ json: #{ name: "nightly" } });
-} catch (e) {
-    if e.kind == "unknown" { throw e; }
-}"#,
+            example: r#"let r = http::post("http://127.0.0.1:8000/jobs", #{ json: #{ name: "nightly" } });
+if !r.ok { print(`not taken: ${r.status}`); }"#,
             target,
             preview: Some(|call| preview(call, "POST")),
             call: |call| write(call, "post", "POST"),
@@ -275,7 +264,7 @@ there"#,
             errors: CHANGE_ERRORS,
             doc: "Sends a PUT and waits for the whole response.\n\nWithout a whole answer it is `unknown`. Sending it twice \
                   means the same as once, so `retries` cover a lost answer too.",
-            example: r#"try { http::put("http://127.0.0.1:1/flag", #{ body: "on" }); } catch (e) { }"#,
+            example: r#"http::put("http://127.0.0.1:8000/flag", #{ body: "on" });"#,
             target,
             preview: Some(|call| preview(call, "PUT")),
             call: |call| write(call, "put", "PUT"),
@@ -288,7 +277,7 @@ there"#,
             returns: Ty::Record(&RESPONSE),
             errors: CHANGE_ERRORS,
             doc: "Sends a DELETE and waits for the whole response.\n\nWithout a whole answer it is `unknown`.",
-            example: r#"try { http::delete("http://127.0.0.1:1/jobs/7"); } catch (e) { }"#,
+            example: r#"http::delete("http://127.0.0.1:8000/jobs/7");"#,
             target,
             preview: Some(|call| preview(call, "DELETE")),
             call: |call| write(call, "delete", "DELETE"),
@@ -303,7 +292,7 @@ there"#,
             errors: CHANGE_ERRORS,
             doc: "Sends a request with any method.\n\nGET and HEAD are `read`, the rest is `change`. \
                   It follows no redirect unless `redirects` says so.",
-            example: r#"try { http::request("PATCH", "http://127.0.0.1:1/jobs/7", #{ json: #{ paused: true } }); } catch (e) { }"#,
+            example: r#"http::request("PATCH", "http://127.0.0.1:8000/jobs/7", #{ json: #{ paused: true } });"#,
             target,
             vet: Some(vet_request),
             preview: Some(|call| preview(call, call.args().str("method"))),
@@ -318,8 +307,8 @@ there"#,
             errors: &[Kind::Invalid],
             doc: "Asks once, on a connection of its own, and times each phase.\n\nNothing answering or too slow is an answer: \
                   `ok` is false, `phase` says where it ended, `error` why. It follows no redirect and uses no proxy.",
-            example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
-front.phase"#,
+            example: r#"let front = http::probe("http://127.0.0.1:8000/health", #{ timeout: "2s" });
+if front.ok { front.ms } else { front.error }"#,
             target,
             vet: Some(vet_read),
             call: |call| {
@@ -337,10 +326,8 @@ front.phase"#,
             errors: &[Kind::Failed, Kind::Invalid],
             doc: "Reads the body of a response as JSON.\n\nA body that is no JSON is `failed`, with line, column and the text \
                   around the place. A whole number beyond 64 bits becomes a float.",
-            example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
-let reasons = [];
-if front.ok { reasons = http::json(front).reasons; }
-reasons"#,
+            example: r#"let ready = http::probe("http://127.0.0.1:8000/ready", #{ timeout: "2s" });
+http::json(ready).status"#,
             call: |call| {
                 let response = answered(call)?;
                 let json = http::json(&response.str("body")).map_err(|error| Failure {
@@ -360,7 +347,7 @@ reasons"#,
             ],
             returns: Ty::Opt(&Ty::Str),
             doc: "One header of a response, or `()`.\n\nRepeated lines are joined with `, `.",
-            example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
+            example: r#"let front = http::probe("http://127.0.0.1:8000/health");
 http::header(front, "Content-Type")"#,
             call: |call| {
                 let response = answered(call)?;
@@ -373,6 +360,37 @@ http::header(front, "Content-Type")"#,
             ..Primitive::PURE
         },
         Primitive {
+            name: "rate_limit",
+            params: &[param("response", Ty::Any, "a `Response` or a `Probe`")],
+            access: Access::Local,
+            returns: Ty::Record(&RATE_LIMIT),
+            errors: &[Kind::Invalid],
+            doc: "What a response says of the limit on requests: `X-RateLimit-*`, `RateLimit-*`, `RateLimit` and \
+                  `Retry-After`.\n\nInstants and dates are turned into seconds from now.",
+            example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
+http::rate_limit(front).limited"#,
+            call: |call| {
+                let response = answered(call)?;
+                let status = response.get("status").and_then(|s| s.as_int().ok());
+                let headers = response.get("headers").and_then(|headers| {
+                    let headers = headers.read_lock::<Map>()?;
+                    Some(
+                        headers
+                            .iter()
+                            .map(|(k, v)| (k.to_string(), v.to_string()))
+                            .collect(),
+                    )
+                });
+                let said = http::rate_limit(
+                    status.unwrap_or(0),
+                    &headers.unwrap_or_default(),
+                    call.cx().now(),
+                );
+                Ok(RATE_LIMIT.record(&said))
+            },
+            ..Primitive::PURE
+        },
+        Primitive {
             name: "header_lines",
             params: &[
                 param("response", Ty::Any, "a `Response` or a `Probe`"),
@@ -380,7 +398,7 @@ http::header(front, "Content-Type")"#,
             ],
             returns: Ty::List(&Ty::Str),
             doc: "Each line of one header of a response, in order: for `Set-Cookie`, which must not be joined.",
-            example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
+            example: r#"let front = http::probe("http://127.0.0.1:8000/health");
 http::header_lines(front, "Set-Cookie")"#,
             call: |call| {
                 let response = answered(call)?;
@@ -410,5 +428,5 @@ http::header_lines(front, "Set-Cookie")"#,
             ..Primitive::PURE
         },
     ],
-    shapes: &[&RESPONSE, &PROBE, &HEADER],
+    shapes: &[&RESPONSE, &PROBE, &HEADER, &RATE_LIMIT],
 };

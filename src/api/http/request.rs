@@ -3,7 +3,7 @@
 use crate::api::{Args, Failure, Param, Ty, option, param};
 use crate::http::{Auth, Request, Retry, Tls};
 
-pub(super) const URL: Param = param("url", Ty::Str, "absolute, http or https");
+pub(in crate::api) const URL: Param = param("url", Ty::Str, "absolute, http or https");
 
 /// The options of every request, and then those given.
 macro_rules! options {
@@ -30,7 +30,7 @@ macro_rules! options {
     };
 }
 
-pub(super) const READ: &[Param] = options!("5", "\"16MiB\"");
+pub(in crate::api) const READ: &[Param] = options!("5", "\"16MiB\"");
 /// A metrics page is not held, so that it may be long.
 pub(in crate::api) const SCRAPE: &[Param] = options!(
     "5",
@@ -48,7 +48,7 @@ pub(in crate::api) const SCRAPE: &[Param] = options!(
         "ask for OpenMetrics first: it has exemplars, and counters are called `jobs` with samples `jobs_total`"
     ),
 );
-pub(super) const WRITE: &[Param] = options!(
+pub(in crate::api) const WRITE: &[Param] = options!(
     "0",
     "\"16MiB\"",
     option("body", Ty::Opt(&Ty::Str), "()", "the body, as text"),
@@ -61,7 +61,7 @@ pub(super) const WRITE: &[Param] = options!(
     ),
     option("content_type", Ty::Opt(&Ty::Str), "()", "the body's type"),
 );
-pub(super) const KNOCK: &[Param] = &[
+pub(in crate::api) const KNOCK: &[Param] = &[
     option(
         "method",
         Ty::OneOf(&["GET", "HEAD"]),
@@ -112,7 +112,7 @@ pub(super) const KNOCK: &[Param] = &[
 ];
 
 /// The parts that every request has.
-pub(super) fn base(a: &Args, method: &str) -> Result<Request, Failure> {
+pub(in crate::api) fn base(a: &Args, method: &str) -> Result<Request, Failure> {
     let auth = match (
         a.opt_str("user"),
         a.opt_str("password"),
@@ -148,7 +148,7 @@ fn count(a: &Args, name: &str) -> Result<usize, Failure> {
 }
 
 /// A request that may be tried again.
-pub(super) fn request(a: &Args, method: &str) -> Result<Request, Failure> {
+pub(in crate::api) fn request(a: &Args, method: &str) -> Result<Request, Failure> {
     Ok(Request {
         redirects: count(a, "redirects")?,
         retry: Retry {
@@ -162,7 +162,7 @@ pub(super) fn request(a: &Args, method: &str) -> Result<Request, Failure> {
 }
 
 /// A request with a body.
-pub(super) fn with_body(a: &Args, method: &str) -> Result<Request, Failure> {
+pub(in crate::api) fn with_body(a: &Args, method: &str) -> Result<Request, Failure> {
     let mut request = request(a, method)?;
     let json = Some(a.any("json")).filter(|value| !value.is_unit());
     let (body, content_type) = match (a.opt_str("body"), a.blob("bytes"), json) {

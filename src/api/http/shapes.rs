@@ -2,7 +2,7 @@
 
 use crate::api::{Field, Shape, Ty, field};
 
-pub(super) static HEADER: Shape = Shape {
+pub(in crate::api) static HEADER: Shape = Shape {
     name: "Header",
     doc: "One header line of a response.",
     fields: &[
@@ -24,7 +24,7 @@ const ALL_HEADERS: Field = field(
     "each line, in the order in which it came",
 );
 
-pub(super) static RESPONSE: Shape = Shape {
+pub(in crate::api) static RESPONSE: Shape = Shape {
     name: "Response",
     doc: "A whole HTTP response, whatever its status.",
     fields: &[
@@ -57,7 +57,7 @@ pub(super) static RESPONSE: Shape = Shape {
 
 const MS: Ty = Ty::Opt(&Ty::Float);
 
-pub(super) static PROBE: Shape = Shape {
+pub(in crate::api) static PROBE: Shape = Shape {
     name: "Probe",
     doc: "How an address answered, phase by phase; a phase that was not reached has the time `()`.",
     fields: &[
@@ -112,5 +112,30 @@ pub(super) static PROBE: Shape = Shape {
         ALL_HEADERS,
         field("body", Ty::Str, "the body as text, or what came of it"),
         field("bytes", Ty::Int, "the body's length"),
+    ],
+};
+
+pub(in crate::api) static RATE_LIMIT: Shape = Shape {
+    name: "RateLimit",
+    doc: "What a response says of the limit on requests; what it does not say is `()`.",
+    fields: &[
+        field(
+            "limited",
+            Ty::Bool,
+            "whether it is a refusal for that reason: status 429",
+        ),
+        field("limit", Ty::Opt(&Ty::Int), "requests within one period"),
+        field("remaining", Ty::Opt(&Ty::Int), "how many of them are left"),
+        field("left_percent", Ty::Opt(&Ty::Float), "the same in percent"),
+        field(
+            "resets_in_seconds",
+            Ty::Opt(&Ty::Float),
+            "until the period ends",
+        ),
+        field(
+            "retry_after_seconds",
+            Ty::Opt(&Ty::Float),
+            "how long the server asks to wait",
+        ),
     ],
 };

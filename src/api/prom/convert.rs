@@ -141,13 +141,22 @@ pub(super) fn server_target(a: &Args) -> String {
     )
 }
 
-/// Asks a server. A refusal has a body, too, so the status is not looked at first.
+/// Asks a server for the values of a query.
 pub(super) fn ask(call: &Call<'_>, url: String) -> Result<api::Answer, Failure> {
+    fetch(call, url, api::decode)
+}
+
+/// Asks a server and reads its answer. A refusal has a body, too, so the status is not looked at first.
+pub(super) fn fetch<T>(
+    call: &Call<'_>,
+    url: String,
+    read: fn(&str) -> Result<T, Error>,
+) -> Result<T, Failure> {
     let mut request = http::Request::new("GET", url);
     request.timeout = call.args().duration("timeout");
     request.body_limit = ANSWER_BYTES;
     let response = http::request(call.cx(), &request)?;
-    match (response.status, api::decode(&response.body)) {
+    match (response.status, read(&response.body)) {
         (401 | 403, Err(Error::BadAnswer { .. })) => Err(Failure::new(
             Kind::Refused,
             format!("the server refuses with status {}", response.status),

@@ -1,7 +1,8 @@
-//! `prom::`: metrics pages, and a Prometheus server's query API.
+//! `prom::`: metrics pages, and a Prometheus server's query API and state.
 
 mod convert;
 mod reading;
+mod server;
 mod shapes;
 
 use rhai::Dynamic;
@@ -54,7 +55,7 @@ const SERVER_ERRORS: &[Kind] = &[
 /// The namespace.
 pub(super) static NAMESPACE: Namespace = Namespace {
     name: "prom",
-    doc: "Prometheus metrics. A page is what a service answers on `/metrics`; the arithmetic of PromQL is done on one page, or on two of the same target. Where PromQL would give an empty result, these give `not_found`, so that no threshold lets it pass. `prom::query` and `prom::query_range` ask a server.",
+    doc: "Prometheus metrics. A page is what a service answers on `/metrics`; the arithmetic of PromQL is done on one page, or on two of the same target. Where PromQL would give an empty result, these give `not_found`, so that no threshold lets it pass. `prom::query` and `prom::query_range` ask a server; `prom::targets`, `prom::rules` and `prom::status` ask how it is itself.",
     primitives: &[
         Primitive {
             name: "parse",
@@ -389,9 +390,24 @@ for series in answer.series { print(series.points.len()); }"##,
             },
             ..Primitive::READ
         },
+        server::TARGETS,
+        server::RULES,
+        server::STATUS_OF,
     ],
     shapes: &[
-        &FAMILY, &SAMPLE, &EXEMPLAR, &GROUP, &INCREASE, &RATE, &QUANTILE, &POINT, &SERIES, &ANSWER,
+        &FAMILY,
+        &SAMPLE,
+        &EXEMPLAR,
+        &GROUP,
+        &INCREASE,
+        &RATE,
+        &QUANTILE,
+        &POINT,
+        &SERIES,
+        &ANSWER,
+        &server::TARGET,
+        &server::RULE,
+        &server::STATUS,
     ],
 };
 

@@ -2,11 +2,12 @@
 
 mod shapes;
 
+use super::connection::{self, PASSWORD, USER};
 use super::rows::{COLUMN, ROWS};
-use super::{Args, Call, Failure, Handle, Kind, Namespace, Param, Primitive, Ty, option, param};
+use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param};
 use crate::gate::Blast;
 use crate::questdb::{self, Error, Limits, Server};
-use shapes::{EXECUTED, PARTITION, PING, TABLE, WAL};
+use shapes::{EXECUTED, INTEGRITY, NEWEST, PARTITION, PING, TABLE, WAL};
 
 const DB: Param = param(
     "db",
@@ -40,15 +41,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 Ty::Str,
                 "`http://host:9000`; a path before `/exec` may follow",
             )],
-            options: &[
-                option("user", Ty::Opt(&Ty::Str), "()", "the user of a login"),
-                option(
-                    "password",
-                    Ty::Opt(&Ty::Str),
-                    "()",
-                    "its password; it is never shown",
-                ),
-            ],
+            options: &[USER, PASSWORD],
             returns: Ty::Handle("QuestDb"),
             errors: &[Kind::Invalid],
             doc: "Says where a QuestDB is and how to log in. Nothing is sent: a wrong address or password shows at the first call that uses it.",
@@ -56,10 +49,12 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             call: |call| {
                 let a = call.args();
                 let server = Server::new(a.str("url"), a.opt_str("user"), a.opt_str("password"))?;
-                if let Some(password) = server.password() {
-                    call.run().redactor().learn(password);
-                }
-                Ok(Handle::of("QuestDb", server.to_string(), server))
+                Ok(connection::handle(
+                    call,
+                    "QuestDb",
+                    server,
+                    Server::password,
+                ))
             },
             ..Primitive::PURE
         },
@@ -213,6 +208,52 @@ questdb::wal(db).filter(|log| log.suspended == true).len()"#,
             ..Primitive::READ
         },
         Primitive {
+            name: "newest",
+            params: &[
+                DB,
+                param("table", Ty::Str, "the table's name"),
+                option(
+                    "column",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "the column that tells a row's time; the designated timestamp by default",
+                ),
+            ],
+            options: &[TIMEOUT],
+            returns: Ty::Record(&NEWEST),
+            errors: QUERY_ERRORS,
+            doc: "When the newest row of a table is from. Reads one partition, however many there are.",
+            example: r#"let db = questdb::connect("http://127.0.0.1:9000");
+for table in questdb::tables(db) { print(questdb::newest(db, table.name).newest); }"#,
+            target: |a| format!("{}/{}", target(a), a.str("table")),
+            call: |call| {
+                let a = call.args();
+                let (table, column) = (a.str("table"), a.opt_str("column"));
+                let found =
+                    questdb::newest(call.cx(), &server(a), table, column, metadata_limits(a))?;
+                Ok(NEWEST.record(&found))
+            },
+            ..Primitive::READ
+        },
+        Primitive {
+            name: "integrity",
+            params: &[DB, param("table", Ty::Str, "the table's name")],
+            options: &[TIMEOUT],
+            returns: Ty::Record(&INTEGRITY),
+            errors: QUERY_ERRORS,
+            doc: "Whether all rows of a table can be read: a count leaves a partition whose files are gone out, and says nothing.",
+            example: r#"let db = questdb::connect("http://127.0.0.1:9000");
+for table in questdb::tables(db) { print(questdb::integrity(db, table.name).missing_rows); }"#,
+            target: |a| format!("{}/{}", target(a), a.str("table")),
+            call: |call| {
+                let a = call.args();
+                let table = a.str("table");
+                let found = questdb::integrity(call.cx(), &server(a), table, metadata_limits(a))?;
+                Ok(INTEGRITY.record(&found))
+            },
+            ..Primitive::READ
+        },
+        Primitive {
             name: "ping",
             params: &[DB],
             options: &[option(
@@ -263,7 +304,9 @@ questdb::wal(db).filter(|log| log.suspended == true).len()"#,
             ..Primitive::PURE
         },
     ],
-    shapes: &[&COLUMN, &ROWS, &EXECUTED, &PING, &TABLE, &PARTITION, &WAL],
+    shapes: &[
+        &COLUMN, &ROWS, &EXECUTED, &PING, &TABLE, &PARTITION, &WAL, &NEWEST, &INTEGRITY,
+    ],
 };
 
 const QUERY_ERRORS: &[Kind] = &[

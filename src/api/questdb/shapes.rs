@@ -148,3 +148,38 @@ pub(super) static WAL: Shape = Shape {
         ),
     ],
 };
+
+pub(super) static NEWEST: Shape = Shape {
+    name: "QuestDbNewest",
+    doc: "The newest row of a table.",
+    fields: &[
+        field("table", Ty::Str, "the table"),
+        field("column", Ty::Str, "the column that tells its time"),
+        field(
+            "newest",
+            Ty::Opt(&Ty::Time),
+            "the newest row's time; `()` for a table without rows",
+        ),
+    ],
+};
+
+pub(super) static INTEGRITY: Shape = Shape {
+    name: "QuestDbIntegrity",
+    doc: "Rows of a table that can be read, against those that its partitions should have.",
+    fields: &[
+        field("table", Ty::Str, "the table"),
+        field("rows", Ty::Int, "rows that a count finds"),
+        field(
+            "partition_rows",
+            Ty::Int,
+            "rows that the attached partitions have by the server's own list",
+        ),
+        field(
+            "missing_rows",
+            Ty::Int,
+            "rows that the list has and the count does not find: a partition's files are gone",
+        ),
+        field("partitions", Ty::Int, "attached partitions"),
+        field("disk_bytes", Ty::Int, "what they take on the disk"),
+    ],
+};

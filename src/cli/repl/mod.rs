@@ -31,6 +31,7 @@ pub(super) fn repl(place: &Place, live: bool) -> anyhow::Result<Exit> {
         library: place.library(),
         profile: place.profile()?,
         state: place.state.clone(),
+        settings: place.settings.scripts.clone(),
         output: terminal::output(place.json()),
         deadline: place.flags.deadline.or(place.settings.deadline),
         live: live && !place.flags.plan,

@@ -338,6 +338,7 @@ mod tests {
         let mut session = Session::open(Setup {
             library: Library::new(folder.path().to_owned(), None),
             profile: None,
+            settings: toml::Table::new(),
             state: folder.path().join("state"),
             output: Output::PLAIN,
             deadline: None,

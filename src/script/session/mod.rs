@@ -48,6 +48,8 @@ pub struct Setup {
     pub profile: Option<Profile>,
     /// Where audit and history are kept.
     pub state: PathBuf,
+    /// What the operator set for scripts, by section.
+    pub settings: toml::Table,
     /// How output is shown.
     pub output: Output,
     /// How long one input may take.
@@ -164,9 +166,11 @@ impl Session {
             cx,
         });
         let resources = ground.resources();
+        resources.get_or(|| nested::calendars(setup.library.clone()));
         resources.get_or(|| nested::runner(setup.library.clone(), setup.env));
         resources.get_or(|| setup.output);
         resources.get_or(|| api::StateFolder(setup.state.clone()));
+        resources.get_or(|| api::ScriptSettings(setup.settings.clone()));
         Ok(Self {
             setup,
             http: Arc::new(http),

@@ -6,7 +6,7 @@ source "$(dirname "$0")/../lib.sh"
 
 missing=()
 for pair; do
-    have "${pair%%:*}" || missing+=("${pair#*:}")
+    have "${pair%%:*}" || [[ " ${missing[*]} " == *" ${pair#*:} "* ]] || missing+=("${pair#*:}")
 done
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 

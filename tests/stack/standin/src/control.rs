@@ -11,10 +11,16 @@
 //! | `/flood?rate=1000&seconds=60` | that many log lines a second |
 //! | `/errors?n=10` | that many ERROR lines, once |
 //! | `/shed?n=5` | raises the counter of shed requests |
+//! | `/metric?name=model_drift_overall_severity_level&value=3` | every series of that metric shows this value |
+//! | `/quote?answer=stub` | what the ingestion API makes of a quote: `stub` (its 500), `none`, `stale&age=3600`, `zero`, `invalid`, `other` |
+//! | `/models?name=llama3.1:8b` | the models that Ollama has (repeatable; none without a name) |
 //! | `/reset` | all of it back to normal |
 //! | `/` | what is in force, and how many jobs were accepted |
 //!
-//! `slow`, `500`, `status` and `hang` take `path=/ready` (repeatable): only paths that start so.
+//! What only one product can be told (Loki to lose lines, Traefik to have a router in error) stands with that product.
+//!
+//! `slow`, `500`, `status` and `hang` take `path=/ready` (repeatable): only paths that start so. A 429 comes with
+//! a `Retry-After` and the counters of a limit that is used up.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +41,15 @@ struct Conduct {
     not_ready: Option<Vec<String>>,
     unhealthy: bool,
     flood: u64,
+    quote: Option<Quote>,
+    models: Option<Vec<String>>,
+}
+
+/// How a quote is to be answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Quote {
+    pub(crate) answer: String,
+    pub(crate) age_seconds: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -100,10 +115,28 @@ impl Control {
             std::thread::sleep(Duration::from_millis(ms));
         }
         let status = Scoped::at(conduct.status.as_ref(), path)?;
-        Some(Response::json(
+        let response = Response::json(
             status,
             &json!({"detail": "told to fail by the control port"}),
-        ))
+        );
+        Some(if status == 429 {
+            response
+                .with("Retry-After", "30")
+                .with("X-RateLimit-Limit", "5")
+                .with("X-RateLimit-Remaining", "0")
+        } else {
+            response
+        })
+    }
+
+    /// `None` is a good one.
+    pub(crate) fn quote(&self) -> Option<Quote> {
+        self.conduct().quote.clone()
+    }
+
+    /// `None`: those that it always has.
+    pub(crate) fn models(&self) -> Option<Vec<String>> {
+        self.conduct().models.clone()
     }
 
     /// Seconds that simulated traffic waits, too.
@@ -200,9 +233,13 @@ impl Control {
     }
 }
 
-pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>) -> Handler {
+/// What one product alone can be told: whether it knew the path. It hears of `/reset`, too.
+pub(crate) type Own = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
+
+pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>, own: Own) -> Handler {
     let (control, metrics) = (Arc::clone(control), Arc::clone(metrics));
     Arc::new(move |request| {
+        let known = own(request);
         match request.path.as_str() {
             "/" => {}
             "/slow" => {
@@ -261,11 +298,37 @@ pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>) -> Handler
                 ),
                 request.number("n", 1) as f64,
             ),
+            "/metric" => {
+                let value = request
+                    .query("value")
+                    .and_then(|value| value.parse::<f64>().ok());
+                match (request.query("name"), value) {
+                    (Some(name), Some(value)) => metrics.force(name, value),
+                    _ => {
+                        return Response::json(
+                            400,
+                            &json!({"error": "`name` and `value` are wanted"}),
+                        );
+                    }
+                }
+            }
+            "/quote" => {
+                control.conduct().quote = Some(Quote {
+                    answer: request.query("answer").unwrap_or("stub").to_owned(),
+                    age_seconds: request.number("age", 3600),
+                });
+            }
+            "/models" => {
+                control.conduct().models =
+                    Some(request.query_all("name").map(str::to_owned).collect());
+            }
             "/reset" => {
+                metrics.let_go();
                 *control.conduct() = Conduct::default();
                 control.era.fetch_add(1, Ordering::Relaxed);
                 let _ = std::fs::remove_file(Control::crash_note());
             }
+            _ if known => {}
             _ => {
                 return Response::json(
                     404,

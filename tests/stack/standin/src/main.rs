@@ -91,7 +91,11 @@ fn serve(name: &str) -> ExitCode {
     let control = Arc::new(Control::new(Arc::clone(&log)));
     control.resume_crash_loop();
     let product = product::start(known, &control);
-    let mut listening = http::listen(CONTROL_PORT, control::handler(&control, &product.metrics));
+    let own = Arc::clone(&product.own);
+    let mut listening = http::listen(
+        CONTROL_PORT,
+        control::handler(&control, &product.metrics, own),
+    );
     for port in &product.ports {
         let handler = http::misbehaving(&control, &product.metrics, Arc::clone(&product.handler));
         listening = listening.and_then(|()| http::listen(*port, handler));

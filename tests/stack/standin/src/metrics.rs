@@ -46,6 +46,8 @@ struct Family {
 pub(crate) struct Metrics {
     service: &'static str,
     families: Mutex<BTreeMap<&'static str, Family>>,
+    /// What the control port wants shown instead.
+    forced: Mutex<BTreeMap<String, f64>>,
 }
 
 /// One request in flight, until dropped.
@@ -64,6 +66,7 @@ impl Metrics {
         Arc::new(Self {
             service,
             families: Mutex::default(),
+            forced: Mutex::default(),
         })
     }
 
@@ -187,6 +190,19 @@ impl Metrics {
         histogram.sum += value;
     }
 
+    /// Shows this value for every series of a metric, until it is let go.
+    pub(crate) fn force(&self, name: &str, value: f64) {
+        self.forced().insert(name.to_owned(), value);
+    }
+
+    pub(crate) fn let_go(&self) {
+        self.forced().clear();
+    }
+
+    fn forced(&self) -> MutexGuard<'_, BTreeMap<String, f64>> {
+        self.forced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn enter(self: &Arc<Self>) -> InFlight {
         self.add("app_http_inflight_requests", &self.own_labels(), 1.0);
         InFlight(Arc::clone(self))
@@ -208,6 +224,7 @@ impl Metrics {
 
     pub(crate) fn page(&self) -> String {
         let mut page = String::with_capacity(16 * 1024);
+        let forced = self.forced().clone();
         for (name, family) in self.families().iter() {
             let _ = writeln!(
                 page,
@@ -217,6 +234,7 @@ impl Metrics {
             match &family.samples {
                 Samples::Plain(samples) => {
                     for (labels, value) in samples {
+                        let value = forced.get(*name).unwrap_or(value);
                         let braces = if labels.is_empty() {
                             String::new()
                         } else {

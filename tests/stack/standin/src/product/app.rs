@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::backends::{self, Redis};
-use super::{Product, env, ingestion};
+use super::{Product, env, ingestion, polygon};
 use crate::client;
 use crate::control::Control;
 use crate::http::{Handler, Request, Response};
@@ -95,7 +95,13 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
     app.declare();
     let busy = Arc::clone(&app);
     std::thread::spawn(move || busy.be_busy(paths));
+    if name == "data-ingestion" {
+        ingestion::feed(control);
+    }
     let handler: Handler = Arc::new(move |request| app.answer(request));
+    if name == "data-ingestion" {
+        return Product::new(&[port, polygon::PORT], metrics, handler);
+    }
     Product::new(&[port], metrics, handler)
 }
 
@@ -117,6 +123,9 @@ impl App {
                 "api" => self.api(request),
                 "ml" if request.verb() == "GET" && request.path == "/startup/status" => {
                     self.startup_status()
+                }
+                "data-ingestion" if request.verb() == "GET" && request.path == polygon::STATUS => {
+                    polygon::status(request)
                 }
                 "data-ingestion" => ingestion::answer(self, request),
                 _ => Response::not_found(),

@@ -1,12 +1,15 @@
 //! The ingestion service's own API: streams, coverage, backfills. Coverage is asked of the real QuestDB, and
 //! what a backfill says it stored, it stored there (made-up data).
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::app::App;
-use super::{backends, env};
+use super::{backends, env, quote};
+use crate::control::Control;
 use crate::http::{Request, Response};
 use crate::text;
 
@@ -21,7 +24,31 @@ pub(super) const LOOPS: [(&str, u64); 7] = [
     ("equities_coverage", 86_400),
 ];
 
-type Answer = Result<Response, Response>;
+pub(super) type Answer = Result<Response, Response>;
+/// What its streams write, as the tables of the stack have it.
+const FED: [&str; 4] = [
+    "INSERT INTO market_data (symbol, timestamp, open, high, low, close, volume, source) VALUES ('SPY', now(), 100, 102, 99, 101, 1000, 'stream')",
+    "INSERT INTO options_data (underlying, option_symbol, timestamp, bid, ask, last, volume, source) VALUES ('AAPL', 'O:AAPLC100', now(), 1, 1.1, 1.05, 10, 'stream')",
+    "INSERT INTO news_items (symbol, ts, title, source, url, sentiment, relevance, provider) VALUES ('AAPL', now(), 'a title', 'stream', 'http://localhost/', 0.1, 0.5, 'stream')",
+    "INSERT INTO social_signals (symbol, source, ts, sentiment, engagement, influence, author, url, content) VALUES ('AAPL', 'stream', now(), 0.1, 0.5, 0.5, 'ann', 'http://localhost/', 'a post')",
+];
+
+/// A row into each table every half minute, for as long as the process lives.
+pub(super) fn feed(control: &Arc<Control>) {
+    let control = Arc::clone(control);
+    std::thread::spawn(move || {
+        loop {
+            for statement in FED {
+                if let Err(cause) = backends::questdb(statement) {
+                    control
+                        .log
+                        .warn("a row was not stored", &[("cause", &cause)]);
+                }
+            }
+            std::thread::sleep(Duration::from_secs(30));
+        }
+    });
+}
 
 pub(super) fn answer(app: &App, request: &Request) -> Response {
     let path = request.path.trim_start_matches('/');
@@ -43,7 +70,7 @@ pub(super) fn answer(app: &App, request: &Request) -> Response {
         ("POST", ["coverage", "equities", "remediate"]) => Ok(remediate(request)),
         ("POST", ["market-data", "options-chain", symbol]) => options_chain(app, request, symbol),
         ("POST", ["market-data", "historical", symbol]) => historical(app, request, symbol),
-        ("POST", ["market-data", "quote", symbol]) => quote(symbol),
+        ("POST", ["market-data", "quote", symbol]) => quote::answer(app, symbol),
         ("POST", ["news", "backfill"]) => news_backfill(app, request),
         ("POST", ["backfill", "options"]) => Ok(backfill_options(app, request)),
         ("POST", ["social", "backfill"] | ["backfill", "news" | "social"]) => {
@@ -59,7 +86,7 @@ pub(super) fn answer(app: &App, request: &Request) -> Response {
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-fn failure(status: u16, detail: &str) -> Response {
+pub(super) fn failure(status: u16, detail: &str) -> Response {
     Response::json(status, &json!({ "detail": detail }))
 }
 
@@ -74,7 +101,7 @@ fn first_row(sql: &str, width: usize) -> Result<Vec<Value>, Response> {
 }
 
 /// The original pastes it into SQL as it is; this one does not.
-fn symbol(text: &str) -> Result<String, Response> {
+pub(super) fn symbol(text: &str) -> Result<String, Response> {
     let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'^' | b':');
     if !text.is_empty() && text.len() <= 32 && text.bytes().all(fine) {
         Ok(text.to_ascii_uppercase())
@@ -365,17 +392,6 @@ fn historical(app: &App, request: &Request, name: &str) -> Answer {
         "start": text::date(start), "end": text::date(end), "data_source_primary": "standin", "data": data.collect::<Value>(),
     });
     Ok(Response::json(200, &body))
-}
-
-fn quote(name: &str) -> Answer {
-    let data = json!({
-        "symbol": symbol(name)?, "timestamp": text::rfc3339(text::unix_micros()),
-        "open": 100.0, "high": 101.0, "low": 99.0, "close": 100.5, "volume": 1000, "source": "standin",
-    });
-    Ok(Response::json(
-        200,
-        &json!({"data": data, "validation": {"valid": true, "issues": [], "details": {}}}),
-    ))
 }
 
 fn news_backfill(app: &App, request: &Request) -> Answer {

@@ -1,12 +1,21 @@
 //! Loki: stores what is pushed, in memory, and gives it back.
+//!
+//! Its control port knows besides:
+//!
+//! | path | effect |
+//! |---|---|
+//! | `/reject?as=too_far_behind` | every push is refused, as Loki does: `too_far_behind` or `too_old` (400), `rate_limited` (429), `no_ingester` (500) |
+//! | `/lose` | pushes are accepted with 204 and forgotten |
+//! | `/late?ms=3000` | what is pushed can be queried only so long after |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::Product;
-use crate::control::Control;
+use crate::control::{Control, Own};
 use crate::http::{Handler, Request, Response};
 use crate::metrics::Metrics;
 use crate::text;
@@ -20,10 +29,87 @@ struct Entry {
     nanos: i128,
     labels: BTreeMap<String, String>,
     line: String,
+    /// From when on queries see it.
+    seen_from: Instant,
 }
 
 #[derive(Debug, Default)]
 struct Store(Mutex<VecDeque<Entry>>);
+
+/// How pushes fare.
+#[derive(Clone, Debug, Default)]
+enum Fate {
+    #[default]
+    Kept,
+    Refused(String),
+    Lost,
+    Late(Duration),
+}
+
+#[derive(Debug, Default)]
+struct Pushes(Mutex<Fate>);
+
+impl Pushes {
+    fn fate(&self) -> MutexGuard<'_, Fate> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self, request: &Request) -> bool {
+        *self.fate() = match request.path.as_str() {
+            "/reject" => Fate::Refused(request.query("as").unwrap_or("too_far_behind").to_owned()),
+            "/lose" => Fate::Lost,
+            "/late" => {
+                let ms = u64::try_from(request.number("ms", 3000)).unwrap_or(0);
+                Fate::Late(Duration::from_millis(ms))
+            }
+            "/reset" => Fate::Kept,
+            _ => return false,
+        };
+        true
+    }
+}
+
+/// The refusals of Loki's distributor, in its words.
+fn refusal(reason: &str, body: &[u8]) -> Response {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let stream = &body["streams"][0];
+    let labels: Vec<String> = stream["stream"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let labels = format!("{{{}}}", labels.join(", "));
+    let now = text::rfc3339(text::unix_micros());
+    let lines = stream["values"].as_array().map_or(0, Vec::len);
+    let (status, text) = match reason {
+        "rate_limited" => (
+            429,
+            format!(
+                "Ingestion rate limit exceeded for user fake (limit: 4194304 bytes/sec) while attempting to ingest '{lines}' lines totaling '{}' bytes, reduce log volume or contact your Loki administrator to see if the limit can be increased",
+                stream["values"][0][1].as_str().map_or(0, str::len)
+            ),
+        ),
+        "too_old" => (
+            400,
+            format!(
+                "entry for stream '{labels}' has timestamp too old: {now}, oldest acceptable timestamp is: {now}"
+            ),
+        ),
+        "no_ingester" => (
+            500,
+            "at least 1 live replicas required, could only find 0 - unhealthy instances: 127.0.0.1:9095"
+                .to_owned(),
+        ),
+        _ => (
+            400,
+            format!(
+                "entry with timestamp {now} ignored, reason: 'entry too far behind, entry timestamp is: {now}, oldest acceptable timestamp is: {now}',\nuser 'fake', total ignored: {lines} out of {lines} for stream: {labels}"
+            ),
+        ),
+    };
+    Response::text(status, &format!("{text}\n"))
+}
 
 pub(super) fn start(control: &Arc<Control>) -> Product {
     let metrics = Metrics::new("loki");
@@ -36,11 +122,21 @@ pub(super) fn start(control: &Arc<Control>) -> Product {
     metrics.gauge("loki_build_info", "Version", "version=\"2.9.8\"", 1.0);
     let store = Store::default();
     let (control, counted) = (Arc::clone(control), Arc::clone(&metrics));
-    let handler: Handler = Arc::new(move |request| answer(&store, &control, &counted, request));
-    Product::new(&[3100], metrics, handler)
+    let pushes = Arc::new(Pushes::default());
+    let told = Arc::clone(&pushes);
+    let own: Own = Arc::new(move |request| told.told(request));
+    let handler: Handler =
+        Arc::new(move |request| answer(&store, &pushes, &control, &counted, request));
+    Product::new(&[3100], metrics, handler).told(own)
 }
 
-fn answer(store: &Store, control: &Control, metrics: &Metrics, request: &Request) -> Response {
+fn answer(
+    store: &Store,
+    pushes: &Pushes,
+    control: &Control,
+    metrics: &Metrics,
+    request: &Request,
+) -> Response {
     match (request.verb(), request.path.as_str()) {
         ("GET", "/ready") => match control.not_ready() {
             Some(reasons) => Response::text(
@@ -53,7 +149,7 @@ fn answer(store: &Store, control: &Control, metrics: &Metrics, request: &Request
         ("GET", "/loki/api/v1/status/buildinfo") => {
             Response::json(200, &json!({"version": "2.9.8", "revision": "standin"}))
         }
-        ("POST", "/loki/api/v1/push") => match store.push(&request.body) {
+        ("POST", "/loki/api/v1/push") => match store.push(&request.body, &pushes.fate().clone()) {
             Ok(count) => {
                 metrics.add(
                     "loki_distributor_lines_received_total",
@@ -62,7 +158,7 @@ fn answer(store: &Store, control: &Control, metrics: &Metrics, request: &Request
                 );
                 Response::text(204, "")
             }
-            Err(refusal) => Response::text(400, &format!("{refusal}\n")),
+            Err(refusal) => refusal,
         },
         ("GET" | "POST", "/loki/api/v1/query_range" | "/loki/api/v1/query") => store.query(request),
         ("GET", "/loki/api/v1/labels" | "/loki/api/v1/label") => success(&store.names()),
@@ -82,11 +178,33 @@ fn success(data: &BTreeSet<String>) -> Response {
 }
 
 impl Store {
-    fn entries(&self) -> std::sync::MutexGuard<'_, VecDeque<Entry>> {
+    fn entries(&self) -> MutexGuard<'_, VecDeque<Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, body: &[u8]) -> Result<usize, String> {
+    /// Takes a push in, or answers it with a refusal.
+    fn push(&self, body: &[u8], fate: &Fate) -> Result<usize, Response> {
+        if let Fate::Refused(reason) = fate {
+            return Err(refusal(reason, body));
+        }
+        let after = match fate {
+            Fate::Late(after) => *after,
+            _ => Duration::ZERO,
+        };
+        let entries = Self::read(body, Instant::now() + after)
+            .map_err(|refusal| Response::text(400, &format!("{refusal}\n")))?;
+        let count = entries.len();
+        if matches!(fate, Fate::Lost) {
+            return Ok(count);
+        }
+        let mut kept = self.entries();
+        kept.extend(entries);
+        let surplus = kept.len().saturating_sub(KEPT);
+        kept.drain(..surplus);
+        Ok(count)
+    }
+
+    fn read(body: &[u8], seen_from: Instant) -> Result<Vec<Entry>, String> {
         let body: Value = serde_json::from_slice(body)
             .map_err(|error| format!("loghttp.PushRequest: {error}"))?;
         let streams = body["streams"]
@@ -117,15 +235,11 @@ impl Store {
                     nanos,
                     labels: labels.clone(),
                     line,
+                    seen_from,
                 });
             }
         }
-        let count = entries.len();
-        let mut kept = self.entries();
-        kept.extend(entries);
-        let surplus = kept.len().saturating_sub(KEPT);
-        kept.drain(..surplus);
-        Ok(count)
+        Ok(entries)
     }
 
     fn query(&self, request: &Request) -> Response {
@@ -163,6 +277,7 @@ impl Store {
         let mut hits: Vec<&Entry> = entries
             .iter()
             .filter(|entry| (start..end).contains(&entry.nanos) && query.matches(entry))
+            .filter(|entry| entry.seen_from <= Instant::now())
             .collect();
         hits.sort_by_key(|entry| if forward { entry.nanos } else { -entry.nanos });
         hits.truncate(limit);
@@ -336,11 +451,21 @@ mod tests {
         let store = Store::default();
         let now = i128::from(text::unix_micros()) * 1000;
         let body = json!({"streams": [{"stream": {"job": "t"}, "values": [[now.to_string(), "one"], [(now + 1).to_string(), "two"]]}]});
-        assert_eq!(store.push(body.to_string().as_bytes()), Ok(2));
+        let push = |body: Value, fate| store.push(body.to_string().as_bytes(), &fate).ok();
+        assert_eq!(push(body.clone(), Fate::Kept), Some(2));
+        assert_eq!(push(body.clone(), Fate::Lost), Some(2));
+        assert_eq!(
+            push(body.clone(), Fate::Refused("rate_limited".to_owned())),
+            None
+        );
+        assert_eq!(store.entries().len(), 2);
+        push(body, Fate::Late(Duration::from_secs(60)));
+        let unseen = |entry: &&Entry| entry.seen_from > Instant::now();
+        assert_eq!(store.entries().iter().filter(unseen).count(), 2);
         assert_eq!(store.names(), BTreeSet::from(["job".to_owned()]));
         assert_eq!(store.values("job"), BTreeSet::from(["t".to_owned()]));
         let old = json!({"streams": [{"stream": {"job": "t"}, "values": [["1", "old"]]}]});
-        assert!(store.push(old.to_string().as_bytes()).is_err());
+        assert_eq!(push(old, Fate::Kept), None);
     }
 
     #[test]

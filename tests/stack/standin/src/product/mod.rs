@@ -6,11 +6,15 @@ mod grafana;
 mod ingestion;
 mod loki;
 mod platform;
+mod polygon;
+mod quote;
+mod stores;
+mod traefik;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::control::Control;
+use crate::control::{Control, Own};
 use crate::http::Handler;
 use crate::metrics::Metrics;
 
@@ -40,6 +44,7 @@ pub(crate) struct Product {
     pub(crate) ports: Vec<u16>,
     pub(crate) handler: Handler,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) own: Own,
 }
 
 impl Product {
@@ -48,7 +53,13 @@ impl Product {
             ports: ports.to_vec(),
             handler,
             metrics,
+            own: Arc::new(|_| false),
         }
+    }
+
+    /// With what it alone can be told on its control port.
+    fn told(self, own: Own) -> Self {
+        Self { own, ..self }
     }
 }
 
@@ -57,6 +68,8 @@ pub(crate) fn start(name: &'static str, control: &Arc<Control>) -> Product {
     match name {
         "loki" => loki::start(control),
         "grafana" => grafana::start(control),
+        "traefik" => traefik::start(control),
+        "weaviate" | "minio" | "pulsar" => stores::start(name, control),
         "api" | "ml" | "data-ingestion" | "signal-generator" | "execution" | "risk-monitor"
         | "strategy-engine" | "backtesting" => app::start(name, control),
         _ => platform::start(name, control),

@@ -21,10 +21,6 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
         text::unix_seconds(),
     );
     let ports: &[u16] = match name {
-        "weaviate" => &[8080, 2112],
-        "minio" => &[9000, 9001],
-        "traefik" => &[80, 443, 8080],
-        "pulsar" => &[6650, 8080],
         "promtail" => &[9080],
         "ollama" => &[11434],
         "redis-exporter" => &[9121],
@@ -39,7 +35,10 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
     let handler: Handler = Arc::new(move |request| {
         // A service that is told to be sick or not ready says so wherever it is asked how it is.
         let sick = control.not_ready().map_or(control.unhealthy(), |_| true);
-        answer(name, sick, &page, request)
+        match (name, request.verb(), request.path.as_str()) {
+            ("ollama", "GET", "/api/tags") => models(control.models()),
+            _ => answer(name, sick, &page, request),
+        }
     });
     Product::new(ports, metrics, handler)
 }
@@ -54,66 +53,11 @@ fn ok(sick: bool, body: &str) -> Response {
 
 fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Response {
     let found = match (name, request.verb(), request.path.as_str()) {
-        ("weaviate", "GET", "/v1/.well-known/ready" | "/v1/.well-known/live") => Some(ok(sick, "")),
-        ("weaviate", "GET", "/v1/meta") => Some(Response::json(
-            200,
-            &json!({"hostname": "http://[::]:8080", "version": "1.33.0", "modules": {}}),
-        )),
-        ("weaviate", "GET", "/v1/nodes") => Some(Response::json(
-            200,
-            &json!({"nodes": [{
-                "name": "node1", "version": "1.33.0", "status": if sick { "UNHEALTHY" } else { "HEALTHY" },
-                "stats": {"objectCount": 1200, "shardCount": 4}, "batchStats": {"queueLength": 0, "ratePerSecond": 0},
-            }]}),
-        )),
-        ("weaviate", "GET", "/v1/schema") => {
-            let classes = [
-                "NewsArticle",
-                "SocialSentiment",
-                "OptionContract",
-                "EquityBar",
-            ];
-            let classes: serde_json::Value = classes
-                .iter()
-                .map(|class| json!({"class": class}))
-                .collect();
-            Some(Response::json(200, &json!({ "classes": classes })))
-        }
-        (
-            "minio",
-            "GET",
-            "/minio/health/live" | "/minio/health/ready" | "/minio/health/cluster",
-        ) => Some(ok(sick, "")),
-        ("minio", "GET", "/") => Some(Response::html(
-            200,
-            "<!doctype html><title>MinIO Console</title>",
-        )),
-        ("minio", "GET", "/minio/v2/metrics/cluster") => Some(Response::page(metrics.page())),
-        ("traefik", "GET", "/ping") => Some(ok(sick, "OK")),
-        ("traefik", "GET", "/api/overview") => Some(Response::json(
-            200,
-            &json!({"http": {"routers": {"total": 3, "warnings": 0, "errors": 0}, "services": {"total": 3, "warnings": 0, "errors": 0}}, "providers": ["Docker"]}),
-        )),
-        ("traefik", "GET", "/api/rawdata") => Some(Response::json(
-            200,
-            &json!({"routers": {"api@docker": {"status": "enabled", "rule": "Host(`localhost`)"}}, "services": {"api@docker": {"status": "enabled"}}}),
-        )),
-        ("pulsar", "GET", "/admin/v2/brokers/health") => Some(ok(sick, "ok")),
-        ("pulsar", "GET", "/admin/v2/clusters") => {
-            Some(Response::json(200, &json!(["standalone"])))
-        }
-        ("pulsar", "GET", "/admin/v2/tenants") => {
-            Some(Response::json(200, &json!(["public", "trading"])))
-        }
         ("cadvisor", "GET", "/healthz") => Some(ok(sick, "ok")),
         ("promtail", "GET", "/ready") => Some(ok(sick, "Ready\n")),
         ("ollama", "GET", "/") => Some(ok(sick, "Ollama is running")),
         ("ollama", "GET", "/api/version") => {
             Some(Response::json(200, &json!({"version": "0.3.12"})))
-        }
-        ("ollama", "GET", "/api/tags") => {
-            let model = json!({"name": "llama3.1:8b", "model": "llama3.1:8b", "size": 4_661_224_676_u64, "digest": "standin"});
-            Some(Response::json(200, &json!({ "models": [model] })))
         }
         ("redis-exporter", "GET", "/metrics") => {
             measure_redis(metrics);
@@ -129,6 +73,22 @@ fn answer(name: &str, sick: bool, metrics: &Metrics, request: &Request) -> Respo
         _ => None,
     };
     found.unwrap_or_else(|| Response::text(404, "404 page not found\n"))
+}
+
+/// The models that Ollama has, as its `/api/tags` lists them.
+fn models(told: Option<Vec<String>>) -> Response {
+    let names = told.unwrap_or_else(|| vec!["llama3.1:8b".to_owned()]);
+    let models = names.iter().map(|name| {
+        json!({
+            "name": name, "model": name, "modified_at": text::rfc3339(text::unix_micros() - 86_400_000_000),
+            "size": 4_661_224_676_u64, "digest": "standin",
+            "details": {"format": "gguf", "family": "llama", "parameter_size": "8.0B", "quantization_level": "Q4_0"},
+        })
+    });
+    Response::json(
+        200,
+        &json!({ "models": models.collect::<serde_json::Value>() }),
+    )
 }
 
 /// The real Redis, asked at the moment of the scrape, as the real exporter does.

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# What `make test` does too briefly to find what is rare: each part for minutes, each with a limit of its own.
+#
+#     tests/soak.sh            all parts, about a quarter of an hour on two quiet cores
+#     tests/soak.sh locks ...  only these
+#
+# The part `health` wants the small stack and its variables, as `make soak` sets them. All of a part's output is in
+# target/soak/PART.log; a part that fails does not keep the others from running.
+set -euo pipefail
+self=$(realpath "$0")
+cd "$(dirname "$self")/.."
+
+# For how long the repeating parts go on.
+repeat_s=${TRADEOPS_SOAK_SECONDS:-180}
+cases=${TRADEOPS_SOAK_CASES:-100000}
+logs=target/soak
+all_parts=(locks parsers stopping health)
+
+say() { printf 'soak: %s\n' "$*" >&2; }
+
+# The same tests again and again until the time is over; the first failure ends it.
+again() { # CARGO ARGUMENTS...
+    local end=$((SECONDS + repeat_s)) times=0
+    while [[ $SECONDS -lt $end ]]; do
+        cargo test --quiet "$@" || return 1
+        times=$((times + 1))
+    done
+    printf '%s rounds\n' "$times"
+}
+
+# A hundred processes at one lock, holders killed with -9: two minutes instead of eight seconds.
+locks() { TRADEOPS_SOAK=1 cargo test --test lock -- --nocapture; }
+
+# Random pages and histograms, some hundred times as many as usual.
+parsers() { PROPTEST_CASES=$cases cargo test --lib prometheus; }
+
+# Signals, deadlines, families of processes: what depends on who is first.
+stopping() { again --test stopping --test process; }
+
+# Faults put into the stack and taken out again.
+health() { again --test health; }
+
+# What is still running after this is ended, children and all: twice what it takes when nothing is wrong, and more.
+limit_of() {
+    case $1 in
+        locks) echo 300 ;;
+        parsers) echo $((cases / 100 + 60)) ;;
+        *) echo $((repeat_s + 420)) ;;
+    esac
+}
+
+# Runs within `timeout`, which starts this file again for one part.
+if [[ ${1:-} == --part ]]; then
+    "$2"
+    exit
+fi
+
+parts=("$@")
+[[ ${#parts[@]} -gt 0 ]] || parts=("${all_parts[@]}")
+for part in "${parts[@]}"; do
+    if [[ " ${all_parts[*]} " != *" $part "* ]]; then
+        say "there is no part '$part': ${all_parts[*]}"
+        exit 64
+    fi
+done
+
+mkdir -p "$logs"
+say "building"
+cargo test --quiet --workspace --no-run
+passed=0 failed=0
+for part in "${parts[@]}"; do
+    limit=$(limit_of "$part") began=$SECONDS status=0
+    say "$part (at most $limit s)"
+    timeout --kill-after=10 "$limit" "$self" --part "$part" >"$logs/$part.log" 2>&1 || status=$?
+    took=$((SECONDS - began))
+    case $status in
+        0)
+            say "$part: well, $took s"
+            passed=$((passed + 1))
+            continue
+            ;;
+        124 | 137) say "$part: did not end within $limit s: $logs/$part.log" ;;
+        *) say "$part: failed after $took s: $logs/$part.log" ;;
+    esac
+    tail -n 30 "$logs/$part.log" >&2
+    failed=$((failed + 1))
+done
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[[ $failed -eq 0 ]]
