@@ -301,6 +301,10 @@ const SEEDS: [&[u8]; 4] = [
 
 /// Parts of valid and real pages with bytes changed, lines doubled and swapped: deeper in than random bytes come.
 #[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "a failure must be found again by its seed"
+)]
 fn mutated_pages() {
     let soak = std::env::var_os("TRADEOPS_SOAK").is_some();
     let minutes = std::env::var("TRADEOPS_SOAK_MINUTES").ok();
