@@ -97,7 +97,7 @@ fn message(line: &str) -> String {
     rest.trim().to_owned()
 }
 
-/// ``- Jail list:	sshd, recidive`
+/// Of the line that ends in `Jail list: sshd, recidive`.
 fn jails(status: &str) -> Vec<String> {
     let list = status
         .lines()
