@@ -11,7 +11,7 @@ if [[ -n ${DOCKER_HOST:-} && $DOCKER_HOST != unix://* ]]; then
     die "no engine answers at DOCKER_HOST=$DOCKER_HOST"
 fi
 
-"$stack_dir/setup/packages.sh" docker:docker.io dockerd:docker.io iptables:iptables ps:procps
+"$stack_dir/setup/packages.sh" docker:docker.io dockerd:docker.io iptables:iptables nft:nftables ps:procps
 answers && exit 0
 [[ $EUID -eq 0 ]] || die "no Docker Engine answers, and starting one takes root"
 
