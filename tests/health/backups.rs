@@ -42,6 +42,8 @@ pub(crate) const AHEAD: Fault = fault(
     "ahead of this machine's clock",
 );
 
+pub(crate) const FAULTS: &[&Fault] = &[&LATE, &OVERDUE, &MISSING, &EMPTY, &SMALL, &SHRUNK, &AHEAD];
+
 const HOUR: u64 = 3600;
 
 /// A file of that size, changed so many seconds ago.

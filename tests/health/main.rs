@@ -10,6 +10,8 @@ mod backups;
 mod bounds;
 mod data;
 mod fault;
+mod fault_table;
+mod many;
 mod models;
 mod monitoring;
 mod numbers;

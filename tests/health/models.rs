@@ -100,6 +100,22 @@ pub(crate) const OLD_FILE: Fault = fault(
     "is 40 days old, more than 30d",
 );
 
+pub(crate) const FAULTS: &[&Fault] = &[
+    &DRIFTING,
+    &DRIFTED,
+    &NO_NUMBER,
+    &OWN_DRIFT,
+    &NOT_READY,
+    &DEGRADED_STATE,
+    &ODD_STATE,
+    &NO_MODEL,
+    &WRONG_MODEL,
+    &SMALL_MODEL,
+    &NO_FILE,
+    &SMALL_FILE,
+    &OLD_FILE,
+];
+
 const ONLY: [&str; 2] = ["--only", "models"];
 
 /// What the stand-ins of the stack say of their models.

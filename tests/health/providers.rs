@@ -156,6 +156,29 @@ pub(crate) const AHEAD: Fault = quote(
     "ahead of this machine's clock",
 );
 
+pub(crate) const FAULTS: &[&Fault] = &[
+    &ANSWERS[0].1,
+    &ANSWERS[1].1,
+    &ANSWERS[2].1,
+    &ANSWERS[3].1,
+    &ANSWERS[4].1,
+    &ANSWERS[5].1,
+    &NO_NAME,
+    &REFUSES,
+    &CERTIFICATE,
+    &NO_HTTP,
+    &QUOTES[0].1,
+    &QUOTES[1].1,
+    &QUOTES[2].1,
+    &QUOTES[3].1,
+    &QUOTES[4].1,
+    &QUOTES[5].1,
+    &QUOTES[6].1,
+    &STALE,
+    &OLD,
+    &AHEAD,
+];
+
 /// A server on loopback that hands each connection to `serve`.
 fn server(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -1,15 +1,6 @@
 //! The faults of security and hygiene that `security.rs` plants, as data.
 
-/// A fault, and what health must say of it.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub(crate) name: &'static str,
-    pub(crate) check: &'static str,
-    pub(crate) layer: &'static str,
-    pub(crate) severity: &'static str,
-    pub(crate) status: &'static str,
-    pub(crate) says: &'static str,
-}
+use crate::fault::Fault;
 
 const fn fault(
     name: &'static str,
@@ -32,8 +23,8 @@ const fn fault(
 const SECURITY: &str = "security";
 const HYGIENE: &str = "hygiene";
 
-pub(crate) const FAULTS: [Fault; 18] = [
-    fault(
+pub(crate) const FAULTS: &[&Fault] = &[
+    &fault(
         "a privileged container",
         "security.privileges",
         SECURITY,
@@ -41,7 +32,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "is privileged",
     ),
-    fault(
+    &fault(
         "a container that was given SYS_ADMIN",
         "security.privileges",
         SECURITY,
@@ -49,7 +40,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "was given SYS_ADMIN",
     ),
-    fault(
+    &fault(
         "the engine's socket in a container",
         "security.engine_socket",
         SECURITY,
@@ -57,7 +48,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "docker.sock, writable",
     ),
-    fault(
+    &fault(
         "a port that is open to the world",
         "security.published_ports",
         SECURITY,
@@ -65,7 +56,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "open to the world: port",
     ),
-    fault(
+    &fault(
         "no JWT secret",
         "security.jwt_secret",
         SECURITY,
@@ -73,7 +64,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "JWT_SECRET is not set",
     ),
-    fault(
+    &fault(
         "a weak JWT secret",
         "security.jwt_secret",
         SECURITY,
@@ -81,7 +72,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "JWT_SECRET has 14 bytes",
     ),
-    fault(
+    &fault(
         "a JWT secret that is a placeholder",
         "security.jwt_secret",
         SECURITY,
@@ -89,7 +80,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "the placeholder that somebody was to replace",
     ),
-    fault(
+    &fault(
         "a default password",
         "security.secrets",
         SECURITY,
@@ -97,7 +88,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "DB_PASSWORD is no secret, since it is one that products are delivered with",
     ),
-    fault(
+    &fault(
         "a secret that is missing",
         "security.secrets",
         SECURITY,
@@ -105,7 +96,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "VAULT_TOKEN is not set",
     ),
-    fault(
+    &fault(
         "a container with a default password",
         "security.default_passwords",
         SECURITY,
@@ -113,7 +104,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "GF_SECURITY_ADMIN_PASSWORD of",
     ),
-    fault(
+    &fault(
         "settings that everybody can read",
         "security.file_modes",
         SECURITY,
@@ -121,7 +112,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "has mode 0644: everybody can read",
     ),
-    fault(
+    &fault(
         "settings that their group can read",
         "security.file_modes",
         SECURITY,
@@ -129,7 +120,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "degraded",
         "has mode 0640: its group can read",
     ),
-    fault(
+    &fault(
         "an expired certificate",
         "certificate/api.example",
         SECURITY,
@@ -137,7 +128,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "bad",
         "the certificate has expired",
     ),
-    fault(
+    &fault(
         "a certificate that ends soon",
         "certificate/api.example",
         SECURITY,
@@ -145,7 +136,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "degraded",
         "ends in 9 days",
     ),
-    fault(
+    &fault(
         "an orphan volume",
         "hygiene.orphan_volumes",
         HYGIENE,
@@ -153,7 +144,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "degraded",
         "no container mounts",
     ),
-    fault(
+    &fault(
         "images without a name",
         "hygiene.dangling_images",
         HYGIENE,
@@ -161,7 +152,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "degraded",
         "5 images of",
     ),
-    fault(
+    &fault(
         "a container behind its tag",
         "hygiene.behind_tag",
         HYGIENE,
@@ -169,7 +160,7 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "degraded",
         "runs an older",
     ),
-    fault(
+    &fault(
         "a full disk",
         "hygiene.disks",
         HYGIENE,
@@ -178,3 +169,9 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "% full",
     ),
 ];
+
+/// The one of this name.
+pub(crate) fn named(name: &str) -> &'static Fault {
+    let fault = FAULTS.iter().find(|fault| fault.name == name);
+    fault.unwrap_or_else(|| panic!("no fault is called {name}"))
+}
