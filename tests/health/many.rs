@@ -1,10 +1,11 @@
 //! Many faults at once: what is wrong is told in full, and the root causes are those that were planted, the worst first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{TimeDelta, Utc};
 
@@ -214,12 +215,9 @@ impl House {
             let client = self.redis("BLPOP nothing 0");
             self.waiting.push(client);
         }
-        let fill =
-            "EVAL \"for i = 1, 60000 do redis.call('set', 'k' .. i, string.rep('x', 200)) end\" 0";
-        for command in [fill, "BGSAVE"] {
-            let client = self.redis(command);
-            self.waiting.push(client);
-        }
+        let client = self.redis("BGSAVE");
+        self.waiting.push(client);
+        self.fill(40);
 
         let project = &mut self.project;
         let image = format!("tradeops/test-many:{}", std::process::id());
@@ -261,11 +259,36 @@ impl House {
     /// A connection to Redis that asks for this and does not wait for the answer.
     fn redis(&self, command: &str) -> TcpStream {
         let port = self.project.port("redis", 6379);
-        let mut stream = eventually("redis does not listen", || {
-            TcpStream::connect(("127.0.0.1", port)).map_err(|e| e.to_string())
+        // The engine's proxy listens before redis does.
+        let mut stream = eventually("redis does not let in", || {
+            self.let_in(port).map_err(|e| e.to_string())
         });
-        write!(stream, "AUTH {}\r\n{command}\r\n", self.password).expect("redis reads");
+        write!(stream, "{command}\r\n").expect("redis reads");
         stream
+    }
+
+    /// Fills Redis little by little: what one script writes beyond the limit is evicted after it, and more besides.
+    fn fill(&self, rounds: usize) {
+        static ROUND: AtomicUsize = AtomicUsize::new(0);
+        let set = "redis.call('set', KEYS[1] .. i, string.rep('x', 200))";
+        let mut client = self.redis("");
+        for _ in 0..rounds {
+            let round = ROUND.fetch_add(1, Ordering::Relaxed);
+            let script = format!("EVAL \"for i = 1, 1000 do {set} end\" 1 k{round}-\r\n");
+            client.write_all(script.as_bytes()).expect("redis reads");
+            let mut nothing = [0; 5];
+            client.read_exact(&mut nothing).expect("redis answers");
+            assert_eq!(&nothing, b"$-1\r\n", "{}", nothing.escape_ascii());
+        }
+    }
+
+    fn let_in(&self, port: u16) -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        write!(stream, "AUTH {}\r\n", self.password)?;
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer)?;
+        assert_eq!(&answer, b"+OK\r\n");
+        Ok(stream)
     }
 
     fn applications(&mut self) {
@@ -394,6 +417,8 @@ impl House {
     /// Waits until health has found this.
     fn eventually(&self, found: impl Fn(&Asked) -> Result<(), String>) -> Asked {
         eventually("not what was planted", || {
+            // Buffers of clients that wait shrink: what they leave free is filled, too.
+            self.fill(3);
             let asked = self.project.ask(&self.flags());
             found(&asked).map(|()| asked)
         })
@@ -401,6 +426,7 @@ impl House {
 
     /// What people are told.
     fn told(&self) -> String {
+        self.fill(3);
         let output = self.project.run(&["health"], &self.flags());
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

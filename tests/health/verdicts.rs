@@ -81,7 +81,7 @@ const HUNG: Fault = fault(
     "applications",
     "critical",
     "bad",
-    "",
+    "/health",
 );
 const LOOPING: Fault = fault(
     "a service crashes again and again",
