@@ -383,6 +383,7 @@ fn layers_stand_in_their_order() {
         "presence",
         "infrastructure",
         "monitoring",
+        "data",
         "applications",
         "dashboards",
         "providers",
@@ -390,6 +391,8 @@ fn layers_stand_in_their_order() {
         "metrics",
         "resources",
         "logs",
+        "hygiene",
+        "security",
         "backups",
         "machine",
     ];
