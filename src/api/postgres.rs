@@ -275,7 +275,7 @@ postgres::exec(db, "DROP TABLE example");"#,
             returns: Ty::Record(&REPLICATION),
             errors: ERRORS,
             doc: "Whether the server is in recovery, how far a standby is behind, who receives from it, and which slots keep log.",
-            example: r#"postgres::replication(postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" })).in_recovery"#,
+            example: r#"!postgres::replication(postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" })).in_recovery"#,
             target,
             call: |call| {
                 let a = call.args();

@@ -58,7 +58,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
           hosts that the operator names: in `PROVIDERS` of `std/stack`, or as a `url` within `[settings.providers]` or \
           `[settings.models]` of `tradeops.toml`; so a header need not name them. `provider::quote` goes through the \
           ingestion API.",
-    shapes: &[&QUOTE],
+    shapes: &[&QUOTE, &PROBE],
     primitives: &[
         Primitive {
             name: "probe",

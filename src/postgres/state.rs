@@ -76,7 +76,7 @@ pub struct Replica {
     /// `streaming`, `catchup`, `startup`, `backup`.
     pub state: String,
     /// `sync`, `async`, `quorum`, `potential`.
-    pub sync: String,
+    pub sync_state: String,
     /// How far what it has replayed is behind.
     pub lag_bytes: Option<i64>,
 }
@@ -206,7 +206,7 @@ pub fn replication(cx: &Cx, server: &Server, limits: Limits) -> Result<Replicati
             .map(|line| Replica {
                 name: text(&replicas, line, "name").unwrap_or_default(),
                 state: text(&replicas, line, "state").unwrap_or_default(),
-                sync: text(&replicas, line, "sync").unwrap_or_default(),
+                sync_state: text(&replicas, line, "sync").unwrap_or_default(),
                 lag_bytes: int(&replicas, line, "lag_bytes"),
             })
             .collect(),

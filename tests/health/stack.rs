@@ -60,7 +60,10 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Result<T, S
     loop {
         match attempt() {
             Ok(found) => return found,
-            Err(why) => assert!(Instant::now() < end, "{what}: {why}"),
+            Err(why) => {
+                println!("{what}, not yet: {why}");
+                assert!(Instant::now() < end, "{what}: {why}");
+            }
         }
         std::thread::sleep(Duration::from_millis(250));
     }

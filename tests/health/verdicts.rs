@@ -287,6 +287,7 @@ fn layers_stand_in_their_order() {
         "presence",
         "infrastructure",
         "monitoring",
+        "data",
         "applications",
         "dashboards",
         "providers",
@@ -294,6 +295,8 @@ fn layers_stand_in_their_order() {
         "metrics",
         "resources",
         "logs",
+        "hygiene",
+        "security",
         "backups",
         "machine",
     ];

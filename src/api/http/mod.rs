@@ -367,8 +367,8 @@ http::header(front, "Content-Type")"#,
             errors: &[Kind::Invalid],
             doc: "What a response says of the limit on requests: `X-RateLimit-*`, `RateLimit-*`, `RateLimit` and \
                   `Retry-After`.\n\nInstants and dates are turned into seconds from now.",
-            example: r#"let front = http::probe("http://127.0.0.1:1/", #{ timeout: "2s" });
-http::rate_limit(front).limited"#,
+            example: r#"let front = http::probe("http://127.0.0.1:8000/health");
+!http::rate_limit(front).limited"#,
             call: |call| {
                 let response = answered(call)?;
                 let status = response.get("status").and_then(|s| s.as_int().ok());

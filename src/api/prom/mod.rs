@@ -87,12 +87,8 @@ prom::value(page, "jobs_total") == 7.0"##,
                 Kind::Failed,
             ],
             doc: "Fetches a metrics page, checks it while it comes, and gives it as text for `prom::parse`. With `only`, it holds nothing but these metrics, however long the page is; all of the page is checked all the same.\n\nIt is an HTTP read with that one's options, rules and capability. The `Content-Type` tells the format, as it does for Prometheus. A status other than 2xx is `failed`, a page that is none `invalid`.",
-            example: r##"let up = false;
-try {
-    let page = prom::parse(prom::scrape("http://127.0.0.1:1/metrics", #{ only: ["up"], timeout: "2s" }));
-    up = prom::value(page, "up") == 1.0;
-} catch (e) { }
-up"##,
+            example: r##"let page = prom::parse(prom::scrape("http://127.0.0.1:9090/metrics", #{ only: ["prometheus_build_info"] }));
+prom::value(page, "prometheus_build_info") == 1.0"##,
             target: super::http::target,
             vet: Some(super::http::vet_read),
             call: reading::scrape,

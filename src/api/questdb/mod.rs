@@ -224,7 +224,7 @@ questdb::wal(db).filter(|log| log.suspended == true).len()"#,
             errors: QUERY_ERRORS,
             doc: "When the newest row of a table is from. Reads one partition, however many there are.",
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");
-for table in questdb::tables(db) { print(questdb::newest(db, table.name).newest); }"#,
+for table in ["market_data", "news_items"] { print(questdb::newest(db, table).newest); }"#,
             target: |a| format!("{}/{}", target(a), a.str("table")),
             call: |call| {
                 let a = call.args();

@@ -102,7 +102,7 @@ pub(super) const CONTEXT: Primitive = Primitive {
     returns: Ty::Map,
     errors: &[Kind::Conflict],
     doc: "What the workflow that runs this check file gave to `report::checks`; of health: `containers` (by service), `services`, `running`, `all`, `secrets`, `args`.",
-    example: "task::attempt(|| report::context()).ok",
+    example: "let given = task::attempt(|| report::context());\ngiven.ok || given.error.kind == \"conflict\"",
     call: context,
     ..Primitive::PURE
 };
