@@ -354,10 +354,12 @@ fn a_mistake_within_a_check_is_told_with_its_file() {
     let world = World::new();
     world.file(
         ".tradeops/checks/tape.rhai",
-        r#"fn deep(c) {
+        r#"//! needs: sys.read
+fn deep(c) {
     c.nosuch
 }
 [#{ id: "tape.key", layer: "x", ask: |c| deep(c) },
+ #{ id: "tape.field", layer: "x", ask: || sys::host().nosuch },
  #{ id: "tape.thrown", layer: "x", ask: || { throw "no tape" } },
  #{ id: "tape.kind", layer: "x", ask: || { throw #{ kind: "unreachable", message: "nobody", hint: "ring" } } },
  #{ id: "tape.status", layer: "x", ask: || 42 }]
@@ -367,7 +369,11 @@ fn a_mistake_within_a_check_is_told_with_its_file() {
     for (id, evidence) in [
         (
             "tape.key",
-            "the map has no key `nosuch` at .tradeops/checks/tape.rhai:2:7",
+            "the map has no key `nosuch` at .tradeops/checks/tape.rhai:3:7",
+        ),
+        (
+            "tape.field",
+            "a `Host` has no field `nosuch` at .tradeops/checks/tape.rhai:6:54",
         ),
         ("tape.thrown", "no tape"),
         ("tape.kind", "nobody"),

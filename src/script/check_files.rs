@@ -189,6 +189,18 @@ fn callable(ask: FnPtr, arity: usize, of: &Arc<Of>) -> Result<FnPtr, Failure> {
     native.map_err(api::thrown)
 }
 
+/// Whether it is a failure that no primitive threw: a field that a record does not have.
+fn is_the_engines(thrown: &Dynamic) -> bool {
+    let Some(map) = thrown.read_lock::<Map>() else {
+        return false;
+    };
+    let is = |key: &str, text: &str| {
+        map.get(key)
+            .is_some_and(|v| v.is_string() && v.to_string() == text)
+    };
+    is("kind", "invalid") && is("op", "")
+}
+
 /// What is thrown goes on as it is; a mistake in the file is told with its place, which the caller does not know.
 fn at_home(error: Box<EvalAltResult>, program: &Program, run: &Run) -> Box<EvalAltResult> {
     let mut inner = &*error;
@@ -198,11 +210,15 @@ fn at_home(error: Box<EvalAltResult>, program: &Program, run: &Run) -> Box<EvalA
         inner = next;
     }
     match inner {
-        EvalAltResult::ErrorRuntime(..) | EvalAltResult::ErrorTerminated(..) => error,
+        EvalAltResult::ErrorRuntime(value, _) if !is_the_engines(value) => error,
+        EvalAltResult::ErrorTerminated(..) => error,
         _ => {
             let (found, _) = fault::diagnose(&error, program, run);
-            let op = "report::checks";
-            Failure::invalid(placed(&found)).throw(op, &found.file, Position::NONE)
+            let failure = Failure {
+                hint: found.hint.clone(),
+                ..Failure::invalid(placed(&found))
+            };
+            failure.throw("report::checks", &found.file, Position::NONE)
         }
     }
 }

@@ -10,6 +10,7 @@ mod backups;
 mod bounds;
 mod data;
 mod fault;
+mod flags;
 mod models;
 mod monitoring;
 mod numbers;

@@ -26,7 +26,7 @@ pub(crate) struct Fault {
 }
 
 pub(crate) struct Project {
-    name: String,
+    pub(crate) name: String,
     pub(crate) root: tempfile::TempDir,
     services: Vec<String>,
     _alone: MutexGuard<'static, ()>,
