@@ -78,6 +78,8 @@ golden! {
     too_new: "//! Does.\n//! requires: tradeops >= 999.1\nprint(1);\n";
     bad_requires: "//! Does.\n//! requires: the newest\nprint(1);\n";
     several_at_once: "nosuch(1);\nfs::read_txt(\"a\");\nlet x = f(1);\n";
+    method_whose_closure_captures_what_it_is_called_on: "let given = #{ list: [1], y: 2 };\nlet all = given.list.map(|x| x + given.y);\n";
+    closure_in_a_map_that_a_loop_keeps: "let plan = [];\nfor name in [\"a\", \"b\"] {\n    plan.push(#{ id: name, ask: || name });\n}\nthrow \"the check warns only\";\n";
     warnings_do_not_stop: "let s = \" a \";\nlet t = s.trim();\nlet all = [];\nfor n in 0..2 { all.push(|| n); }\n";
 }
 

@@ -137,14 +137,23 @@ pub(crate) fn write_out(output: Output, text: &str) {
     if output.json {
         return tell(text);
     }
-    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}")
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        super::with_branch(|branch| {
-            let lost = branch.run.resources().get_or(OutputLost::default);
-            let _ = lost.0.set(error.to_string());
-        });
+    write_data(&format!("{text}\n"));
+}
+
+/// Writes to standard output; `false` when nobody reads it any more.
+pub(crate) fn write_data(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else {
+        return true;
+    };
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return false;
     }
+    super::with_branch(|branch| {
+        let lost = branch.run.resources().get_or(OutputLost::default);
+        let _ = lost.0.set(error.to_string());
+    });
+    true
 }
 
 /// Writes one line where remarks go.

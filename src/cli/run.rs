@@ -253,7 +253,7 @@ fn report_outcome(ended: &Ended, output: Output, plan_follows: bool) -> anyhow::
         Outcome::Value(value) => {
             // Standard output is one JSON value: where a plan follows, it is the plan.
             if !(plan_follows && output.json && ended.run.mode().is_plan()) {
-                show_result(value, &ended.run, output)?;
+                show_result(value, ended, output)?;
             }
             Ok(exit_of(value))
         }
@@ -302,9 +302,16 @@ fn verdict(code: i64) -> Exit {
 }
 
 /// The script's last value, on standard output.
-pub(super) fn show_result(value: &Dynamic, run: &Run, output: Output) -> anyhow::Result<()> {
+fn show_result(value: &Dynamic, ended: &Ended, output: Output) -> anyhow::Result<()> {
+    let run = &ended.run;
     let text = if output.json {
-        serde_json::to_string_pretty(&run.redactor().json(&api::to_json(value)))?
+        let json = run.redactor().json(&api::to_json(value));
+        if ended.watched && api::is_report(value) {
+            // The last of many, which are a line each.
+            json.to_string()
+        } else {
+            serde_json::to_string_pretty(&json)?
+        }
     } else if value.is_unit() {
         return Ok(());
     } else {

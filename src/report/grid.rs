@@ -51,6 +51,38 @@ pub fn grid(report: &Report, style: Style) -> String {
     text.trim_end().to_owned()
 }
 
+/// As much of a page as a screen of so many rows has room for, long lines counted as often as they wrap.
+pub fn fitted(page: &str, rows: usize, style: Style) -> String {
+    let needed = |line: &str| seen(line).div_ceil(style.width.max(1)).max(1);
+    let lines: Vec<&str> = page.lines().collect();
+    if lines.iter().map(|line| needed(line)).sum::<usize>() <= rows {
+        return page.to_owned();
+    }
+    let mut left = rows.saturating_sub(1);
+    let fit = lines.iter().take_while(|line| {
+        let fits = needed(line) <= left;
+        left = left.saturating_sub(needed(line));
+        fits
+    });
+    let mut kept: Vec<String> = fit.map(|line| (*line).to_owned()).collect();
+    let more = lines.len() - kept.len();
+    kept.push(format!(
+        "... and {more} more lines: the screen is too small"
+    ));
+    kept.join("\n")
+}
+
+/// The columns of a line: colour takes none.
+fn seen(line: &str) -> usize {
+    let mut rest = line.split('\x1b');
+    let plain = rest.next().map_or(0, |text| text.chars().count());
+    let after = |part: &str| {
+        part.split_once('m')
+            .map_or(0, |(_, text)| text.chars().count())
+    };
+    plain + rest.map(after).sum::<usize>()
+}
+
 /// What is no service of the stack stands in the row of the machine.
 fn row(check: &Check) -> &str {
     if check.service.is_empty() {
@@ -159,6 +191,22 @@ mod tests {
         assert_eq!(rows[0], "           presence  data  machine");
         assert_eq!(rows[1], "redis      +         -");
         assert_eq!(rows[2].trim_end(), "(machine)                  !");
+    }
+
+    #[test]
+    fn a_page_is_cut_where_the_screen_ends() {
+        let style = Style {
+            colour: true,
+            width: 10,
+        };
+        let page = "\x1b[1m0123456789\x1b[0m\n0123456789a\nlast";
+        assert_eq!(fitted(page, 4, style), page);
+        let cut = fitted(page, 3, style);
+        assert_eq!(
+            cut,
+            "\x1b[1m0123456789\x1b[0m\n... and 2 more lines: the screen is too small"
+        );
+        assert!(fitted(page, 0, style).starts_with("... and 3 more"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod grid;
 mod render;
 mod verdict;
 
-pub use grid::{changes, grid};
+pub use grid::{changes, fitted, grid};
 pub use render::{Style, human};
 pub use verdict::{Cause, Counts, Report, Verdict, assess, unknown};
 

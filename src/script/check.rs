@@ -399,6 +399,6 @@ fn trap_diagnostic(file: &str, place: Place, trap: &Trap) -> Diagnostic {
             place,
             format!("every closure made in this loop shares one `{variable}`, and will see the last"),
         )
-        .hint("keep the items, and give them to one closure with a parameter"),
+        .hint("make it in a function, whose parameters are its own: `fn of(item) { || item }`; or keep the items, and give them to one closure with a parameter"),
     }
 }

@@ -7,9 +7,10 @@ use std::sync::{Arc, RwLock};
 
 use rhai::{
     AST, Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext, Position,
+    Scope,
 };
 
-use super::syntax::{literal_constants, top_imports};
+use super::syntax::top_imports;
 
 /// A file as its closures see it.
 pub(super) struct Held {
@@ -19,8 +20,13 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Holds a file that was evaluated by `engine`: its modules are there already.
-    pub(super) fn new(engine: Arc<Engine>, ast: &AST) -> Result<Self, Box<EvalAltResult>> {
+    /// Holds a file that was evaluated by `engine`, so that its modules are there already, and left its constants
+    /// in `scope`.
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        ast: &AST,
+        scope: &Scope<'_>,
+    ) -> Result<Self, Box<EvalAltResult>> {
         let mut state = engine.new_global_runtime_state();
         state.source = ast.source().map(Into::into);
         state.lib.push(ast.shared_lib().clone());
@@ -29,8 +35,10 @@ impl Held {
             let module = resolver.resolve(&engine, ast.source(), &path, Position::NONE)?;
             state.push_import(alias, module);
         }
-        let constants = literal_constants(ast)
-            .map(|(name, value)| (name.into(), value))
+        let constants = scope
+            .iter()
+            .filter(|(_, constant, _)| *constant)
+            .map(|(name, _, value)| (name.into(), value.flatten_clone()))
             .collect();
         state.constants = Some(Arc::new(RwLock::new(constants)));
         Ok(Self {

@@ -62,6 +62,8 @@ pub struct Ended {
     pub flights: Vec<Arc<Flight>>,
     /// Why something that it printed was lost.
     pub lost: Option<String>,
+    /// Whether it gave reports one after the other.
+    pub watched: bool,
     /// What clean-up could not do.
     pub left: Vec<String>,
     /// How long it took.
@@ -192,6 +194,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     {
         left.push(format!("the result was not kept: {error}"));
     }
+    let watched = run.resources().get::<api::Watched>().is_some();
     let lost = run
         .resources()
         .get::<OutputLost>()
@@ -199,6 +202,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     run.resources().release();
     Ok(Ended {
         lost,
+        watched,
         outcome,
         elapsed: run.elapsed(),
         run,

@@ -273,7 +273,8 @@ impl Library {
     pub fn check_file(&self, name: &str) -> Result<Source, FindError> {
         for (layer, folder) in self.check_folders() {
             let path = folder.join(format!("{name}.rhai"));
-            if path.is_file() {
+            // A name is no path that leads elsewhere.
+            if !name.contains('/') && path.is_file() {
                 trusted(&path)?;
                 return self.read(&path, layer);
             }

@@ -64,7 +64,7 @@ pub(super) fn runner(library: Library, env: fn(&str) -> Option<String>) -> Workf
                 ..Frame::default()
             };
             let inner = inside(&library, branch, &source, &checked, frame)?;
-            evaluate(inner, &checked)
+            evaluate(inner, &checked, &mut Scope::new())
         },
     ))
 }
@@ -99,15 +99,19 @@ pub(super) fn inside(
     })
 }
 
-/// The script's last value.
-pub(super) fn evaluate(inner: Branch, checked: &Checked) -> Result<Dynamic, Failure> {
+/// The script's last value; its variables stay in the scope.
+pub(super) fn evaluate(
+    inner: Branch,
+    checked: &Checked,
+    scope: &mut Scope<'_>,
+) -> Result<Dynamic, Failure> {
     let Some(unit) = checked.program.unit(&checked.program.main) else {
         return Ok(Dynamic::UNIT);
     };
     api::enter(inner, || {
         checked
             .engine
-            .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &unit.ast)
+            .eval_ast_with_scope::<Dynamic>(scope, &unit.ast)
     })
     .map_err(api::thrown)
 }

@@ -272,7 +272,7 @@ impl Facts {
         });
     }
 
-    /// `closures.push(|| item)` within `for item in ...`: all of them see the last item.
+    /// `closures.push(|| item)`, `closures += [|| item]` within `for item in ...`: all of them see the last item.
     fn keeps_loop_variable(&mut self, path: &[ASTNode<'_>], closure: &Closure<'_>) {
         // A closure that is handed to any other call is called there, and gone with the pass.
         let keeps = path.iter().rev().skip(1).find_map(|node| match node {
@@ -280,6 +280,7 @@ impl Facts {
                 Some(matches!(call.name.as_str(), "push" | "insert" | "append"))
             }
             ASTNode::Expr(Expr::FnCall(call, _)) if call.op_token.is_none() => Some(false),
+            ASTNode::Stmt(Stmt::Assignment(_)) => Some(true),
             ASTNode::Stmt(Stmt::For(..)) => Some(false),
             _ => None,
         });
@@ -425,6 +426,12 @@ pub fn literal_argument(
         true
     });
     found
+}
+
+/// Where a file's last statement begins, which gives its value.
+pub fn last_place(ast: &AST) -> Place {
+    let last = ast.statements().last();
+    last.map_or(Position::NONE, Stmt::position).into()
 }
 
 /// The constants that the file defines by a literal.

@@ -12,6 +12,7 @@ mod data;
 mod fault;
 mod fault_table;
 mod many;
+mod flags;
 mod models;
 mod monitoring;
 mod numbers;

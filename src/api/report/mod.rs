@@ -289,8 +289,9 @@ fn plan(n: usize, value: &Dynamic) -> Result<Planned, Failure> {
         None => value.clone().try_cast::<Map>().unwrap_or_default(),
     };
     let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
-    let wrong = |why: String| Failure::invalid(format!("check {n}: {why}"));
-    let id = text("id").ok_or_else(|| wrong("it has no `id`".into()))?;
+    let id = text("id")
+        .ok_or_else(|| Failure::invalid(format!("the check {} of the list has no `id`", n + 1)))?;
+    let wrong = |why: String| Failure::invalid(format!("the check `{id}`: {why}"));
     let severity = text("severity").unwrap_or_else(|| "major".into());
     let severity = Severity::from_word(&severity).ok_or_else(|| {
         wrong(format!(
@@ -298,7 +299,9 @@ fn plan(n: usize, value: &Dynamic) -> Result<Planned, Failure> {
         ))
     })?;
     let timeout = text("timeout")
-        .map(|t| units::duration(&t).map_err(|why| wrong(format!("`timeout` {why}"))));
+        .map(|t| units::duration(&t).map_err(|why| wrong(format!("`timeout` {why}"))))
+        .transpose()?;
+    let layer = text("layer").ok_or_else(|| wrong("it has no `layer`".into()))?;
     let ids = |key: &str| -> Vec<String> {
         map.get(key)
             .and_then(|v| {
@@ -311,7 +314,7 @@ fn plan(n: usize, value: &Dynamic) -> Result<Planned, Failure> {
     Ok(Planned {
         check: Check {
             id,
-            layer: text("layer").ok_or_else(|| wrong("it has no `layer`".into()))?,
+            layer,
             service: text("service").unwrap_or_default(),
             severity,
             status: Status::Unknown,
@@ -323,7 +326,7 @@ fn plan(n: usize, value: &Dynamic) -> Result<Planned, Failure> {
             needs,
             explained_by,
         },
-        timeout: timeout.transpose()?,
+        timeout,
         map,
     })
 }

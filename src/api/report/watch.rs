@@ -1,13 +1,13 @@
 //! `report::watch`: the same look again and again, live on a terminal, as a log of changes elsewhere.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use rhai::Dynamic;
 
 use super::{REPORT, is_report, lock, of};
-use crate::api::{Call, Failure, Output, Primitive, Ty, option, param, ui};
+use crate::api::{Call, Failure, Output, Primitive, Ty, option, param, to_json, ui};
 use crate::gate::Access;
 use crate::report::{self, Report, Style};
 
@@ -44,7 +44,7 @@ pub(super) const WATCH: Primitive = Primitive {
     ],
     access: Access::Local,
     returns: Ty::Record(&REPORT),
-    doc: "Looks again and again and gives the last report. On a terminal it draws services against layers, and the causes; elsewhere it writes the first report and then what changed; with `-o json` every report, one a line. Ctrl-C ends the run with the exit code of the last report.",
+    doc: "Looks again and again and gives the last report. On a terminal it draws services against layers, and the causes; elsewhere it writes the first report and then what changed; with `-o json` every report, one a line. Ctrl-C ends the run with the exit code of the last report; so does a reader of its output that goes away.",
     example: "report::watch(|| report::run([#{ id: \"a\", layer: \"demo\" }], |c| #{ status: \"ok\" }), #{ every: \"10ms\", times: 2 }).verdict",
     call: watch,
     ..Primitive::PURE
@@ -70,10 +70,13 @@ fn watch(call: &Call<'_>) -> Result<Dynamic, Failure> {
         };
         *lock(&watched.0) = Some(report.exit_code.into());
         looks += 1;
-        if times.is_some_and(|times| looks >= times) {
+        let done = times.is_some_and(|times| looks >= times);
+        // Nobody reads it any more: the last report ends it.
+        if done || !shown.next(call, &value, report) {
+            // What comes after is no watch.
+            *lock(&watched.0) = None;
             return Ok(value);
         }
-        shown.next(call, report);
         call.cx().sleep(every.saturating_sub(began.elapsed()))?;
     }
 }
@@ -85,39 +88,40 @@ struct Shown {
 }
 
 impl Shown {
-    fn next(&mut self, call: &Call<'_>, report: Report) {
-        let style = Style {
+    /// Shows a report, or what changed; `false` when nobody reads it any more.
+    fn next(&mut self, call: &Call<'_>, value: &Dynamic, report: Report) -> bool {
+        let redactor = call.run().redactor();
+        let now = crate::api::Time(call.cx().now());
+        let mut style = Style {
             colour: self.output.colour,
             width: self.output.width,
         };
-        if self.output.json {
-            let line = serde_json::to_string(&report).unwrap_or_default();
-            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        let text = if self.output.json {
+            format!("{}\n", redactor.json(&to_json(value)))
         } else if std::io::stdout().is_terminal() {
-            let now = crate::api::Time(call.cx().now());
-            let page = report::grid(&report, style);
+            // It may have another size than at the last look.
+            let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+            let size = size.filter(|size| size.ws_row > 0 && size.ws_col > 0);
+            let rows = size.map_or(24, |size| usize::from(size.ws_row));
+            style.width = size.map_or(style.width, |size| size.ws_col.into());
+            // One row for the line below, one for the cursor.
+            let page = report::fitted(&report::grid(&report, style), rows.saturating_sub(2), style);
             // Home, the page with the rest of each line cleared, then the rest of the screen.
-            let page = page.replace('\n', "\x1b[K\n");
-            let mut out = std::io::stdout().lock();
-            let _ = write!(
-                out,
-                "\x1b[H{page}\x1b[K\n{now}, Ctrl-C ends with this verdict\x1b[K\n\x1b[J"
-            );
-            let _ = out.flush();
+            let page = redactor.text(&page).replace('\n', "\x1b[K\n");
+            format!("\x1b[H{page}\x1b[K\n{now}, Ctrl-C ends with this verdict\x1b[K\n\x1b[J")
         } else {
-            match &self.before {
-                None if report.checks.is_empty() => {}
-                None => ui::write_out(self.output, &report::human(&report, style)),
+            let lines = match &self.before {
+                None if report.checks.is_empty() => vec![],
+                None => vec![report::human(&report, style)],
                 Some(before) => {
-                    for line in report::changes(before, &report) {
-                        ui::write_out(
-                            self.output,
-                            &format!("{} {line}", crate::api::Time(call.cx().now())),
-                        );
-                    }
+                    let changes = report::changes(before, &report).into_iter();
+                    changes.map(|line| format!("{now} {line}")).collect()
                 }
-            }
-        }
+            };
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            redactor.text(&text).into_owned()
+        };
         self.before = Some(report);
+        text.is_empty() || ui::write_data(&text)
     }
 }

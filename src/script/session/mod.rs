@@ -257,6 +257,7 @@ impl Session {
                 flights,
                 left,
                 lost: None,
+                watched: false,
             },
             warnings: checked.warnings,
             planned,
