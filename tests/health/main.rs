@@ -14,6 +14,7 @@ mod fault_table;
 mod many;
 mod models;
 mod monitoring;
+mod monitoring_faults;
 mod numbers;
 mod page;
 mod project;

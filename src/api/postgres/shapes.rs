@@ -85,7 +85,11 @@ pub(super) static REPLICA: Shape = Shape {
             Ty::Str,
             "`streaming`, `catchup`, `startup`, `backup`",
         ),
-        field("sync_state", Ty::Str, "`sync`, `async`, `quorum`, `potential`"),
+        field(
+            "sync_state",
+            Ty::Str,
+            "`sync`, `async`, `quorum`, `potential`",
+        ),
         field(
             "lag_bytes",
             Ty::Opt(&Ty::Int),
