@@ -10,7 +10,7 @@ const ALL: [&[&Fault]; 7] = [
     crate::backups::FAULTS,
     crate::data::FAULTS,
     crate::models::FAULTS,
-    crate::monitoring::FAULTS,
+    crate::monitoring_faults::FAULTS,
     crate::providers::FAULTS,
     crate::security_faults::FAULTS,
     crate::verdicts::FAULTS,

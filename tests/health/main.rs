@@ -15,6 +15,7 @@ mod flags;
 mod many;
 mod models;
 mod monitoring;
+mod monitoring_faults;
 mod numbers;
 mod page;
 mod project;

@@ -10,10 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::{TimeDelta, Utc};
 
 use crate::fault::{Fault, wrong};
-use crate::monitoring::{
-    ALERTMANAGER, BROKEN_RULE, GRAFANA, LOKI, LOKI_TARGET, PROMETHEUS, RULES, SOUND, TRACING,
-    TRAEFIK,
-};
+use crate::monitoring::{BROKEN_RULE, LOKI_TARGET, RULES, SOUND};
+use crate::monitoring_faults::{ALERTMANAGER, GRAFANA, LOKI, PROMETHEUS, TRACING, TRAEFIK};
 use crate::project::Project;
 use crate::security::{GOOD, Removed, import, removed};
 use crate::security_faults::named;

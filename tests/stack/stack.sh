@@ -218,8 +218,13 @@ start() {
     rm -f "$home/up"
     # Not part of the time that a start may take; where all images are there, nothing happens.
     compose pull --policy missing --quiet "${services[@]}" >&2
+    local before unused
+    before=$(docker volume ls --quiet --filter "label=$label")
     compose --progress plain up --detach "${services[@]}" >"$home/compose.log" 2>&1 &
     wait_ready $!
+    # Some releases of Compose make the volumes of services that are not started, too: health would find them orphans.
+    unused=$(docker volume ls --quiet --filter "label=$label" --filter dangling=true | grep -vxF -e "$before" || true)
+    [[ -z $unused ]] || xargs docker volume rm <<<"$unused" >/dev/null
     containers | grep -q . || die "Compose started nothing: $home/compose.log"
     echo "$(wanted) $(containers | wc -l)" >"$home/up"
 }
