@@ -361,7 +361,7 @@ fn faults_of_postgres() {
     postgres.well();
     postgres.sh(
         true,
-        &format!("for i in $(seq 110); do ({psql} 'SELECT pg_sleep(25)') & done; wait"),
+        &format!("for i in $(seq 110); do ({psql} 'SELECT pg_sleep(70)') & done; wait"),
     );
     postgres.finds(&TAKEN);
 }
