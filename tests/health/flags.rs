@@ -188,7 +188,7 @@ fn a_check_is_explained() {
         "redis.clients\n",
         "  limit         blocked_clients (bad ",
         "  needs         redis.container, redis.answers\n",
-        "tradeops eject --std limits; the check: tradeops eject checks/redis\n",
+        "tradeops eject std/limits; the check: tradeops eject checks/redis\n",
     ] {
         assert!(said.out.contains(part), "no {part:?} in\n{}", said.out);
     }
@@ -215,6 +215,7 @@ fn an_operators_check_file_is_among_them_and_a_broken_one_is_a_finding() {
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert_eq!(said.ids(), ["redis.container", "tape.quotes"]);
     assert_eq!(said.json()["checks"][1]["value"], 1);
+    assert_eq!(said.err, "note: `checks/tape` is the project layer's\n");
     std::fs::write(&tape, "").expect("a tape");
     let said = asked(&only);
     assert_eq!(said.code, 2, "{}", said.out);
