@@ -1,5 +1,5 @@
 # What the project does, in a word each; the scripts behind are in tests/stack/.
-.PHONY: demo test soak fuzz bench deny generate stack stack-down
+.PHONY: demo test soak fuzz bench bench-health deny generate stack stack-down
 
 STACK = tests/stack/stack.sh
 # The small stack of the tests, beside the demo's: other names, other ports.
@@ -34,6 +34,11 @@ fuzz:
 
 bench:
 	cargo bench
+
+# The same with the whole stack there: a health run against its slowest check, and against curl and docker.
+bench-health:
+	$(STACK) up
+	exports=$$($(STACK) env) && eval "$$exports" && cargo bench --bench health
 
 # Licences, bans and sources of the dependency tree (deny.toml). Where cargo-deny is missing it is compiled first,
 # some minutes, into target/tools; so it is no part of `make test`.

@@ -81,13 +81,14 @@ fn leave_data(name: &str) {
     let Ok(folder) = std::env::var("STANDIN_DATA") else {
         return;
     };
-    let file = Path::new(&folder).join(if name == "traefik" {
-        "acme.json"
-    } else {
-        "standin.dat"
-    });
+    // Traefik's store before the first certificate, and something of size for the others.
+    let (file, content) = match name {
+        "traefik" => ("acme.json", b"{}".to_vec()),
+        _ => ("standin.dat", vec![b'.'; 64 * 1024]),
+    };
+    let file = Path::new(&folder).join(file);
     if !file.exists() {
-        let _ = std::fs::write(file, vec![b'.'; 64 * 1024]);
+        let _ = std::fs::write(file, content);
     }
 }
 
