@@ -434,15 +434,9 @@ pub fn last_place(ast: &AST) -> Place {
     last.map_or(Position::NONE, Stmt::position).into()
 }
 
-/// The constants that the file defines by a literal.
-pub fn literal_constants(ast: &AST) -> impl Iterator<Item = (&str, Dynamic)> {
-    ast.iter_literal_variables(true, false)
-        .map(|(name, _, value)| (name, value))
-}
-
 /// The value of a constant that the file defines by a literal.
 pub fn literal_constant(ast: &AST, name: &str) -> Option<Dynamic> {
-    literal_constants(ast)
-        .find(|(n, _)| *n == name)
-        .map(|(_, value)| value)
+    ast.iter_literal_variables(true, false)
+        .find(|(n, ..)| *n == name)
+        .map(|(_, _, value)| value)
 }

@@ -12,6 +12,8 @@ mod scripts;
 mod secure;
 mod server;
 mod tls;
+#[path = "../support/tls_server.rs"]
+mod tls_server;
 
 use std::time::Duration;
 

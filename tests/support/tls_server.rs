@@ -1,4 +1,4 @@
-//! TLS servers with certificates made for the test: only the handshake, nothing after.
+//! TLS servers with certificates made for the test: the handshake, and after it what the test says.
 
 #![allow(
     dead_code,
@@ -17,7 +17,9 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// A server, its certificate and the authority that signed it.
 pub(crate) struct TlsServer {
@@ -30,6 +32,16 @@ impl TlsServer {
     /// Shows a certificate for `names`, good from one day to the other (at 0:00), signed by an authority of
     /// the test's own, or by itself.
     pub(crate) fn start(names: &[&str], days: (DateTime<Utc>, DateTime<Utc>), own: bool) -> Self {
+        Self::answering(names, days, own, |_| async {})
+    }
+
+    /// The same, with something to do once the handshake is done.
+    pub(crate) fn answering<A: Future<Output = ()> + Send + 'static>(
+        names: &[&str],
+        days: (DateTime<Utc>, DateTime<Utc>),
+        own: bool,
+        answer: impl Fn(TlsStream<TcpStream>) -> A + Copy + Send + Sync + 'static,
+    ) -> Self {
         let mut ca = CertificateParams::new(Vec::new()).expect("no names");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.distinguished_name
@@ -80,7 +92,9 @@ impl TlsServer {
                 while let Ok((socket, _)) = listener.accept().await {
                     let acceptor = acceptor.clone();
                     tokio::spawn(async move {
-                        let _ = acceptor.accept(socket).await;
+                        if let Ok(stream) = acceptor.accept(socket).await {
+                            answer(stream).await;
+                        }
                     });
                 }
             });
