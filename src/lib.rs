@@ -8,6 +8,7 @@ pub mod alertmanager;
 pub mod api;
 pub mod calendar;
 pub mod cli;
+pub mod compose;
 pub mod docker;
 pub mod environment;
 pub mod files;

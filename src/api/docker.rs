@@ -392,7 +392,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
 };
 
 /// The run's engine: one client, connected on first use.
-fn engine(call: &Call<'_>) -> Arc<Engine> {
+pub(super) fn engine(call: &Call<'_>) -> Arc<Engine> {
     call.run().resources().get_or(Engine::from_env)
 }
 

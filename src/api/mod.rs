@@ -9,6 +9,7 @@ mod branch;
 mod calendar;
 mod call;
 mod codec;
+mod compose;
 mod connection;
 mod dispatch;
 mod dns;
@@ -73,6 +74,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &alertmanager::NAMESPACE,
     &args::NAMESPACE,
     &calendar::NAMESPACE,
+    &compose::NAMESPACE,
     &dns::NAMESPACE,
     &docker::NAMESPACE,
     &env::NAMESPACE,

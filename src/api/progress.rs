@@ -103,3 +103,32 @@ fn bar(call: &Call<'_>, total: Option<u64>) -> Bar {
     bar.enable_steady_tick(Duration::from_millis(100));
     Bar(bar)
 }
+
+/// What a program says while it works: its last line where somebody looks, every line elsewhere.
+pub(super) struct Working<'a> {
+    call: &'a Call<'a>,
+    bar: Option<Bar>,
+}
+
+impl<'a> Working<'a> {
+    pub(super) fn begin(call: &'a Call<'a>) -> Self {
+        let output = *call.run().resources().get_or(|| Output::PLAIN);
+        let bar = output.live.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(100));
+            Bar(bar)
+        });
+        Self { call, bar }
+    }
+
+    pub(super) fn say(&self, line: &str) {
+        let line = self.call.run().redactor().text(line).into_owned();
+        match &self.bar {
+            Some(bar) => bar.0.set_message(line),
+            None => super::ui::tell(&line),
+        }
+    }
+}

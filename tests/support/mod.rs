@@ -198,6 +198,7 @@ impl Run {
             limit: self.limit,
             began: Instant::now(),
             seen: String::new(),
+            said: String::new(),
         }
     }
 }
@@ -223,6 +224,24 @@ pub(crate) struct Running {
     limit: Duration,
     began: Instant,
     seen: String,
+    said: String,
+}
+
+/// Adds what comes to `seen` until `text` is in it; `false`: it did not come in time.
+fn wait_for(
+    from: &mpsc::Receiver<Vec<u8>>,
+    seen: &mut String,
+    text: &str,
+    limit: Duration,
+) -> bool {
+    let end = Instant::now() + limit;
+    while !seen.contains(text) {
+        match from.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(bytes) => seen.push_str(&String::from_utf8_lossy(&bytes)),
+            Err(_) => return false,
+        }
+    }
+    true
 }
 
 impl Running {
@@ -232,20 +251,25 @@ impl Running {
 
     /// Waits until `text` was written to standard output.
     pub(crate) fn until(&mut self, text: &str) {
-        while !self.seen.contains(text) {
-            let left = self.limit.saturating_sub(self.began.elapsed());
-            match self.out.recv_timeout(left) {
-                Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => {
-                    let err: Vec<u8> = self.err.try_iter().flatten().collect();
-                    panic!(
-                        "no `{text}` in\n{}\n{}",
-                        self.seen,
-                        String::from_utf8_lossy(&err)
-                    );
-                }
-            }
+        let left = self.limit.saturating_sub(self.began.elapsed());
+        if !wait_for(&self.out, &mut self.seen, text, left) {
+            let err: Vec<u8> = self.err.try_iter().flatten().collect();
+            panic!(
+                "no `{text}` in\n{}\n{}",
+                self.seen,
+                String::from_utf8_lossy(&err)
+            );
         }
+    }
+
+    /// Waits until `text` was written to standard error.
+    pub(crate) fn until_says(&mut self, text: &str) {
+        let left = self.limit.saturating_sub(self.began.elapsed());
+        assert!(
+            wait_for(&self.err, &mut self.said, text, left),
+            "no `{text}` in\n{}",
+            self.said
+        );
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -284,7 +308,7 @@ impl Running {
                 .code()
                 .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
             out: format!("{}{}", self.seen, rest(&self.out)),
-            err: rest(&self.err),
+            err: format!("{}{}", self.said, rest(&self.err)),
             took,
         }
     }
