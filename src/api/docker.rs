@@ -2,6 +2,7 @@
 
 mod change;
 mod engine;
+mod ready;
 mod shapes;
 
 use std::sync::Arc;
@@ -373,6 +374,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             },
             ..Primitive::READ
         },
+        ready::WAIT_READY,
         engine::IMAGES,
         engine::IMAGE_OF,
         engine::VOLUMES,
@@ -452,7 +454,7 @@ impl From<Error> for Failure {
             Error::Refused { .. } => Kind::Refused,
             Error::Timeout { .. } | Error::NotYet { .. } => Kind::Timeout,
             Error::NotFound { .. } => Kind::NotFound,
-            Error::Conflict { .. } => Kind::Conflict,
+            Error::Conflict { .. } | Error::NeverReady { .. } => Kind::Conflict,
             Error::Invalid(_) => Kind::Invalid,
             Error::Failed { .. } => Kind::Failed,
             Error::Unknown { .. } => Kind::Unknown,

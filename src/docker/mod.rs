@@ -16,6 +16,7 @@ mod holdings;
 mod info;
 mod lines;
 mod logs;
+mod ready;
 mod stats;
 mod wait;
 
@@ -30,5 +31,6 @@ pub use exec::{ExecOptions, ExecResult};
 pub use holdings::{Image, Network, Volume};
 pub use info::EngineInfo;
 pub use logs::{LineCount, LogBounds, LogLine, LogRange, Logs};
+pub use ready::{Readiness, Ready, Until};
 pub use stats::{Sample, Stats};
 pub use wait::{Goal, Waited};

@@ -1,7 +1,10 @@
 //! The scripts, stdlib modules and calendars inside the binary.
 
 /// The workflows: name and text.
-pub const SCRIPTS: &[(&str, &str)] = &[("health", include_str!("../../scripts/health.rhai"))];
+pub const SCRIPTS: &[(&str, &str)] = &[
+    ("health", include_str!("../../scripts/health.rhai")),
+    ("startup", include_str!("../../scripts/startup.rhai")),
+];
 
 /// The stdlib, imported as `std/NAME`: name and text.
 pub const STDLIB: &[(&str, &str)] = &[
@@ -9,6 +12,7 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
+    ("starting", include_str!("../../stdlib/starting.rhai")),
     ("targets", include_str!("../../stdlib/targets.rhai")),
     ("watching", include_str!("../../stdlib/watching.rhai")),
 ];

@@ -38,6 +38,14 @@ pub(super) const START: Primitive = Primitive {
     doc: "Starts a container.\nOne that runs is left alone: `changed` is `false`. `unknown`: it was sent and no answer came.",
     example: "docker::start(\"trading-redis\");\ndocker::wait_healthy(\"trading-redis\");",
     call: |call| Ok(CHANGE.record(&engine(call).start(call.cx(), named(call)?)?)),
+    // What a planned `compose::up` is to create is not there yet; which one it will be is not known either.
+    preview: Some(|call| match preview(call) {
+        Err(failure) if failure.kind == Kind::NotFound => Ok(Blast {
+            summary: "not there yet".into(),
+            ..Blast::default()
+        }),
+        other => other,
+    }),
     ..ON_CONTAINER
 };
 

@@ -315,6 +315,24 @@ pub(super) static WAITED: Shape = Shape {
     ],
 };
 
+pub(super) static READY: Shape = Shape {
+    name: "Ready",
+    doc: "A container that is ready.",
+    fields: &[
+        field("name", Ty::Str, "the container"),
+        STATE,
+        field("health", TEXT, "its health; `()`: it has no health check"),
+        field("exit_code", NUMBER, "of a container that ended"),
+        field(
+            "restarts",
+            Ty::Int,
+            "how often its restart policy had to start it again",
+        ),
+        field("started_at", TIME, "when it was last started"),
+        field("ms", Ty::Int, "how long it took, in milliseconds"),
+    ],
+};
+
 pub(super) static CHANGE: Shape = Shape {
     name: "ContainerChange",
     doc: "What a change did to a container.",
@@ -376,4 +394,5 @@ pub(super) static ALL: &[&Shape] = &[
     &VOLUME,
     &VOLUME_USAGE,
     &WAITED,
+    &READY,
 ];
