@@ -2,6 +2,7 @@
 
 mod change;
 mod engine;
+mod inside;
 mod ready;
 mod shapes;
 
@@ -12,6 +13,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Arg, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param, units};
 use crate::docker::{Engine, Error, EventRange, Filter, Goal, LogBounds, LogRange};
+use crate::gate::Redactor;
 use shapes::{CONTAINER, DETAIL, EVENTS, LINE_COUNT, LOGS, SAMPLE, STATS, WAITED};
 
 const NAME: Param = param(
@@ -142,7 +144,14 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             example: "let c = docker::inspect(\"trading-redis\");\nif c.oom_killed { print(`${c.name} needs more than ${c.memory_limit_bytes} bytes`); }",
             target: on_container,
             call: |call| {
-                Ok(DETAIL.record(&engine(call).container(call.cx(), call.args().str("name"))?))
+                let found = engine(call).container(call.cx(), call.args().str("name"))?;
+                // What it was given as a secret it may well write into its log.
+                for (name, value) in &found.env.0 {
+                    if Redactor::is_secret_name(name) {
+                        call.run().redactor().learn(value);
+                    }
+                }
+                Ok(DETAIL.record(&found))
             },
             ..Primitive::READ
         },
@@ -226,6 +235,8 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                     bytes: usize::try_from(a.size("max_bytes")).unwrap_or(usize::MAX),
                 };
                 let logs = engine(call).logs(call.cx(), a.str("name"), &range(call)?, bounds)?;
+                let redactor = call.run().redactor();
+                redactor.learn_keys(logs.lines.iter().map(|l| l.line.as_str()));
                 Ok(LOGS.record(&logs))
             },
             ..Primitive::READ
@@ -375,6 +386,8 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::READ
         },
         ready::WAIT_READY,
+        inside::SOCKETS,
+        inside::REACH,
         engine::IMAGES,
         engine::IMAGE_OF,
         engine::VOLUMES,

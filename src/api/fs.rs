@@ -1,5 +1,7 @@
 //! `fs::` - files and folders.
 
+mod archive;
+
 use std::path::Path;
 
 use super::{
@@ -237,6 +239,8 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             },
             ..Primitive::CHANGE
         },
+        archive::READ,
+        archive::WRITE,
         Primitive {
             name: "make_dir",
             params: &[PATH],

@@ -2,6 +2,7 @@
 
 /// The workflows: name and text.
 pub const SCRIPTS: &[(&str, &str)] = &[
+    ("diagnose", include_str!("../../scripts/diagnose.rhai")),
     ("health", include_str!("../../scripts/health.rhai")),
     ("startup", include_str!("../../scripts/startup.rhai")),
 ];
@@ -9,6 +10,7 @@ pub const SCRIPTS: &[(&str, &str)] = &[
 /// The stdlib, imported as `std/NAME`: name and text.
 pub const STDLIB: &[(&str, &str)] = &[
     ("checks", include_str!("../../stdlib/checks.rhai")),
+    ("diagnosing", include_str!("../../stdlib/diagnosing.rhai")),
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),

@@ -315,6 +315,60 @@ pub(super) static WAITED: Shape = Shape {
     ],
 };
 
+pub(super) static SOCKET: Shape = Shape {
+    name: "Socket",
+    doc: "A socket in a container's network.",
+    fields: &[
+        field(
+            "protocol",
+            Ty::OneOf(&["tcp", "tcp6", "udp", "udp6"]),
+            "the kernel's table",
+        ),
+        field(
+            "state",
+            Ty::Str,
+            "`listen`, `established`, `syn-sent`, `close-wait`, `time-wait`, ...; of UDP `open`",
+        ),
+        field("local_address", Ty::Str, "its own address"),
+        field("local_port", Ty::Int, "its own port"),
+        field(
+            "remote_address",
+            TEXT,
+            "the other side's; `()` while there is none",
+        ),
+        field("remote_port", NUMBER, "the other side's port"),
+    ],
+};
+
+pub(super) static REACHED: Shape = Shape {
+    name: "Reached",
+    doc: "Whether something was reached from inside a container.",
+    fields: &[
+        field("ok", Ty::Bool, "whether a connection came about"),
+        field(
+            "addresses",
+            Ty::List(&Ty::Str),
+            "what the name stands for there",
+        ),
+        field(
+            "dns_ms",
+            Ty::Opt(&Ty::Float),
+            "how long the name took; `()` for an address",
+        ),
+        field(
+            "connect_ms",
+            Ty::Opt(&Ty::Float),
+            "how long the connection took",
+        ),
+        field(
+            "failed_at",
+            TEXT,
+            "`dns` or `connect`; `()` when it was reached",
+        ),
+        field("reason", TEXT, "why not"),
+    ],
+};
+
 pub(super) static READY: Shape = Shape {
     name: "Ready",
     doc: "A container that is ready.",
@@ -395,4 +449,6 @@ pub(super) static ALL: &[&Shape] = &[
     &VOLUME_USAGE,
     &WAITED,
     &READY,
+    &SOCKET,
+    &REACHED,
 ];
