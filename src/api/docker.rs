@@ -1,6 +1,7 @@
 //! `docker::...`: containers of the engine that `DOCKER_HOST` names, else of the default socket.
 
 mod change;
+mod data;
 mod engine;
 mod inside;
 mod ready;
@@ -402,6 +403,10 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         change::KILL,
         change::EXEC_IN,
         change::REMOVE,
+        data::SAVE,
+        data::RESTORE,
+        data::REMOVE_VOLUME,
+        data::REMOVE_IMAGE,
     ],
     shapes: shapes::ALL,
 };

@@ -21,6 +21,7 @@ mod fs;
 mod graph;
 mod history;
 mod http;
+mod journal;
 mod json;
 mod lock;
 mod loki;
@@ -84,6 +85,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &fs::NAMESPACE,
     &history::NAMESPACE,
     &http::NAMESPACE,
+    &journal::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
     &loki::NAMESPACE,

@@ -6,6 +6,7 @@
 
 mod change;
 mod containers;
+mod data;
 mod detail;
 mod disk;
 mod engine;
@@ -22,6 +23,7 @@ mod wait;
 
 pub use change::Change;
 pub use containers::{Container, Filter, Mount, Port};
+pub use data::{Gone, Saved};
 pub use detail::{ContainerDetail, Environment, Health, HealthProbe};
 pub use disk::{DiskUsage, VolumeUsage};
 pub use engine::Engine;

@@ -8,6 +8,7 @@ mod read;
 mod resolve;
 mod stat;
 mod tree;
+mod wipe;
 mod write;
 
 pub use archive::{pack, unpack};
@@ -17,4 +18,5 @@ pub use read::{read_bytes, read_text, tail};
 pub use resolve::{real, real_parent};
 pub use stat::{Stat, exists, stat};
 pub use tree::{Tree, tree};
+pub use wipe::{Wiped, checked, wipe};
 pub use write::{Made, Removed, Written, make_dir, remove, write_bytes, write_text};

@@ -4,6 +4,7 @@
 pub const SCRIPTS: &[(&str, &str)] = &[
     ("diagnose", include_str!("../../scripts/diagnose.rhai")),
     ("health", include_str!("../../scripts/health.rhai")),
+    ("reset", include_str!("../../scripts/reset.rhai")),
     ("startup", include_str!("../../scripts/startup.rhai")),
 ];
 
@@ -17,6 +18,7 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("starting", include_str!("../../stdlib/starting.rhai")),
     ("targets", include_str!("../../stdlib/targets.rhai")),
     ("watching", include_str!("../../stdlib/watching.rhai")),
+    ("wiping", include_str!("../../stdlib/wiping.rhai")),
 ];
 
 /// The check files of health, in the order of its report: name and text.

@@ -369,6 +369,28 @@ pub(super) static REACHED: Shape = Shape {
     ],
 };
 
+pub(super) static SAVED: Shape = Shape {
+    name: "SavedFolder",
+    doc: "A folder of a container that was saved or restored.",
+    fields: &[
+        field("container", Ty::Str, "the container"),
+        field("folder", Ty::Str, "the folder inside"),
+        field("path", Ty::Str, "the file: a tar"),
+        field("size_bytes", Ty::Int, "the file's size"),
+        field("sha256", Ty::Str, "its digest"),
+        field("ms", Ty::Int, "how long it took, in milliseconds"),
+    ],
+};
+
+pub(super) static GONE: Shape = Shape {
+    name: "Gone",
+    doc: "Something that was removed.",
+    fields: &[
+        field("name", Ty::Str, "what"),
+        field("changed", Ty::Bool, "whether it was there"),
+    ],
+};
+
 pub(super) static READY: Shape = Shape {
     name: "Ready",
     doc: "A container that is ready.",
@@ -449,6 +471,8 @@ pub(super) static ALL: &[&Shape] = &[
     &VOLUME_USAGE,
     &WAITED,
     &READY,
+    &SAVED,
+    &GONE,
     &SOCKET,
     &REACHED,
 ];
