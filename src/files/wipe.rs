@@ -7,7 +7,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, StatxAttributes, StatxFlags, openat, statat, statx,
+    unlinkat,
+};
 use serde::Serialize;
 
 use super::Error;
@@ -32,12 +35,11 @@ pub struct Wiped {
 /// mounted. Names in `keep` stay, at the top level.
 pub fn wipe(cx: &Cx, path: &Path, roots: &[PathBuf], keep: &[String]) -> Result<Wiped, Error> {
     let folder = checked(path, roots)?;
-    let device = fstat(&folder).map_err(|e| io_error(path, e))?.st_dev;
     let mut wiped = Wiped {
         path: path.display().to_string(),
         ..Wiped::default()
     };
-    empty(cx, &folder, path, device, keep, &mut wiped)?;
+    empty(cx, &folder, path, keep, &mut wiped)?;
     cx.effects().effect(Effect {
         verb: "wipe".into(),
         target: format!("fs{}", path.display()),
@@ -76,19 +78,37 @@ pub fn checked(path: &Path, roots: &[PathBuf]) -> Result<OwnedFd, Error> {
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = openat(CWD, path, flags, Mode::empty()).map_err(|e| io_error(path, e))?;
-    let here = fstat(&folder).map_err(|e| io_error(path, e))?;
-    let above = statat(&folder, "..", AtFlags::empty()).map_err(|e| io_error(path, e))?;
-    if here.st_dev != above.st_dev || here.st_ino == above.st_ino {
+    not_mounted(&folder, path)?;
+    Ok(folder)
+}
+
+/// The kernel itself says whether something is mounted on a folder: a bind mount of the same file system has the device number
+/// of what is around it. An old kernel (before 5.8) that does not know is not guessed for.
+fn not_mounted(folder: &OwnedFd, path: &Path) -> Result<(), Error> {
+    let refused = |why: &str| Error::Refused {
+        path: path.to_owned(),
+        why: why.to_owned(),
+    };
+    let told =
+        statx(folder, "", AtFlags::EMPTY_PATH, StatxFlags::TYPE).map_err(|e| io_error(path, e))?;
+    if !told
+        .stx_attributes_mask
+        .contains(StatxAttributes::MOUNT_ROOT)
+    {
+        return Err(refused(
+            "this kernel does not tell whether something is mounted there",
+        ));
+    }
+    if told.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
         return Err(refused("something is mounted there"));
     }
-    Ok(folder)
+    Ok(())
 }
 
 fn empty(
     cx: &Cx,
     folder: &OwnedFd,
     path: &Path,
-    device: u64,
     keep: &[String],
     wiped: &mut Wiped,
 ) -> Result<(), Error> {
@@ -109,16 +129,11 @@ fn empty(
         let at =
             statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| io_error(&inner, e))?;
         if FileType::from_raw_mode(at.st_mode) == FileType::Directory {
-            if at.st_dev != device {
-                return Err(Error::Refused {
-                    path: inner,
-                    why: "something is mounted there".into(),
-                });
-            }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let below =
                 openat(folder, name, flags, Mode::empty()).map_err(|e| io_error(&inner, e))?;
-            empty(cx, &below, &inner, device, &[], wiped)?;
+            not_mounted(&below, &inner)?;
+            empty(cx, &below, &inner, &[], wiped)?;
             unlinkat(folder, name, AtFlags::REMOVEDIR).map_err(|e| io_error(&inner, e))?;
             wiped.folders += 1;
         } else {
@@ -137,6 +152,8 @@ fn io_error(path: &Path, error: rustix::io::Errno) -> Error {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
+    use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
+
     use super::*;
 
     fn refused(path: &Path, roots: &[PathBuf]) -> String {
@@ -184,10 +201,44 @@ mod tests {
             "a root itself stays"
         );
         assert!(refused(&data, &[data.join("other")]).contains("none of the folders"));
-        assert!(
-            refused(Path::new("/proc/sys"), &["/proc".into()]).contains("mounted")
-                || Path::new("/proc/sys").read_dir().is_err()
-        );
         assert!(refused(Path::new("/proc"), &["/".into()]).contains("mounted"));
+    }
+
+    /// A bind mount has the device of what is around it; only the kernel knows. In a mount namespace of this thread's own.
+    #[test]
+    fn a_bind_mount_is_seen_at_the_top_and_below() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let inside = root.join("data/inside");
+        std::fs::create_dir_all(&inside).unwrap();
+        std::fs::create_dir_all(root.join("precious")).unwrap();
+        std::fs::write(root.join("precious/x"), "1").unwrap();
+        let there = root.clone();
+        std::thread::spawn(move || {
+            let own = rustix::thread::UnshareFlags::NEWNS | rustix::thread::UnshareFlags::FS;
+            // SAFETY: no file descriptors are unshared.
+            #[expect(
+                unsafe_code,
+                reason = "unshare is unsafe for its flag FILES, which is not given"
+            )]
+            unsafe { rustix::thread::unshare_unsafe(own) }.unwrap();
+            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+            mount_change("/", private).unwrap();
+            mount_bind(there.join("precious"), &inside).unwrap();
+            assert!(refused(&inside, std::slice::from_ref(&there)).contains("mounted"));
+            let whole = wipe(
+                &Cx::detached(),
+                &there.join("data"),
+                std::slice::from_ref(&there),
+                &[],
+            );
+            assert!(whole.unwrap_err().to_string().contains("mounted"));
+        })
+        .join()
+        .unwrap();
+        assert_eq!(
+            std::fs::read_to_string(root.join("precious/x")).unwrap(),
+            "1"
+        );
     }
 }

@@ -89,7 +89,7 @@ pub(super) const REMOVE_VOLUME: Primitive = Primitive {
     returns: Ty::Record(&GONE),
     errors: ERRORS,
     doc: "Removes a volume with all that is in it.\nOne that is not there is no error: `changed` is `false`. One that a container uses, running or not, is a `conflict`.",
-    example: "docker::remove_volume(\"no-such-volume\").changed",
+    example: "!docker::remove_volume(\"no-such-volume\").changed",
     target: |a| format!("docker/volumes/{}", a.str("name")),
     preview: Some(|call| {
         let name = call.args().str("name");
@@ -120,7 +120,7 @@ pub(super) const REMOVE_IMAGE: Primitive = Primitive {
     returns: Ty::Record(&GONE),
     errors: ERRORS,
     doc: "Removes an image.\nOne that is not there is no error: `changed` is `false`. One that a container was made from is a `conflict`.",
-    example: "docker::remove_image(\"no-such-image:1\").changed",
+    example: "!docker::remove_image(\"no-such-image:1\").changed",
     target: |a| format!("docker/images/{}", a.str("name")),
     preview: Some(|call| {
         let name = call.args().str("name");

@@ -385,7 +385,10 @@ mod tests {
                 "lock::holder(\"a.b\").boot",
                 vec!["lock::holder(\"a.b\").boot_id"],
             ),
-            ("import \"std/sta", vec!["import \"std/stack"]),
+            (
+                "import \"std/sta",
+                vec!["import \"std/stack", "import \"std/starting"],
+            ),
             ("print(\"docker::", vec![]),
             (
                 "docker::stop(\"x\", #{ ",
