@@ -1,4 +1,4 @@
-//! `docker::...`: containers of the engine that `DOCKER_HOST` names, else of the default socket.
+//! `docker::...`: containers of the engine that the `docker` command would use.
 
 mod change;
 mod engine;
@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Arg, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param, units};
+use super::{
+    Arg, Call, Failure, Kind, Namespace, Param, Primitive, SETTING, Ty, option, param, units,
+};
 use crate::docker::{Engine, Error, EventRange, Filter, Goal, LogBounds, LogRange};
 use shapes::{CONTAINER, DETAIL, EVENTS, LINE_COUNT, LOGS, SAMPLE, STATS, WAITED};
 
@@ -57,12 +59,18 @@ const STREAM: Param = option(
 );
 const TIMEOUT: Param = option("timeout", Ty::Duration, "\"60s\"", "how long to wait");
 
-const READ_ERRORS: &[Kind] = &[Kind::Unreachable, Kind::Refused, Kind::Timeout];
+const READ_ERRORS: &[Kind] = &[
+    Kind::Unreachable,
+    Kind::Refused,
+    Kind::Timeout,
+    Kind::Invalid,
+];
 const NAMED_ERRORS: &[Kind] = &[
     Kind::NotFound,
     Kind::Unreachable,
     Kind::Refused,
     Kind::Timeout,
+    Kind::Invalid,
 ];
 const WAIT_ERRORS: &[Kind] = &[
     Kind::Timeout,
@@ -70,14 +78,16 @@ const WAIT_ERRORS: &[Kind] = &[
     Kind::NotFound,
     Kind::Unreachable,
     Kind::Refused,
+    Kind::Invalid,
 ];
 
 /// The namespace.
 pub(super) static NAMESPACE: Namespace = Namespace {
     name: "docker",
-    doc: "Containers, images, volumes and networks of one Docker Engine: the one that `DOCKER_HOST` names \
-          (`unix://` or `tcp://`), else the one on the default socket. Containers are named exactly, never by \
-          a part of a name; `docker::service` finds them by compose's labels.",
+    doc: "Containers, images, volumes and networks of one Docker Engine, chosen as the `docker` command \
+          chooses it: `DOCKER_HOST` (`unix://`, `tcp://` or `ssh://`), else the context of `DOCKER_CONTEXT`, else the \
+          current context, else the default socket; `info` says which. A wrong or unknown one is `invalid`. \
+          Containers are named exactly, never by a part of a name; `docker::service` finds them by compose's labels.",
     primitives: &[
         Primitive {
             name: "containers",
@@ -453,7 +463,7 @@ impl From<Error> for Failure {
             Error::Timeout { .. } | Error::NotYet { .. } => Kind::Timeout,
             Error::NotFound { .. } => Kind::NotFound,
             Error::Conflict { .. } => Kind::Conflict,
-            Error::Invalid(_) => Kind::Invalid,
+            Error::Setting(_) | Error::Invalid(_) => Kind::Invalid,
             Error::Failed { .. } => Kind::Failed,
             Error::Unknown { .. } => Kind::Unknown,
             Error::Stopped(stop) => return (*stop).into(),
@@ -464,7 +474,10 @@ impl From<Error> for Failure {
         };
         Self {
             hint: error.hint(),
-            status: error.status().map(i64::from),
+            status: match &error {
+                Error::Setting(_) => Some(SETTING),
+                error => error.status().map(i64::from),
+            },
             stop,
             ..Self::new(kind, error.to_string())
         }
