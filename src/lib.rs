@@ -15,6 +15,7 @@ pub mod files;
 pub mod gate;
 pub mod history;
 pub mod http;
+pub mod journal;
 pub mod lock;
 pub mod loki;
 pub mod net;

@@ -10,7 +10,7 @@ use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Ty, docker, 
 use crate::compose::{Build, Changed, Down, Error, Project, Pull, Step, Stop, Up, Which};
 use crate::docker::Engine;
 use crate::gate::{Access, Blast};
-use shapes::{CHANGED, DEPENDENCY, MOUNT, NAMED, PORT, PROJECT, SERVICE, TOUCHED};
+use shapes::{CHANGED, DEPENDENCY, FORESEEN, MOUNT, NAMED, PORT, PROJECT, SERVICE, TOUCHED};
 
 const ON: Param = param(
     "project",
@@ -34,6 +34,13 @@ const ORPHANS: Param = option(
     Ty::Bool,
     "false",
     "remove containers of services that the file does not have any more",
+);
+
+const QUIET: Param = option(
+    "quiet",
+    Ty::Bool,
+    "false",
+    "do not show what Compose says meanwhile",
 );
 
 const READ_ERRORS: &[Kind] = &[Kind::NotFound, Kind::Invalid, Kind::Failed];
@@ -71,6 +78,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         &MOUNT,
         &CHANGED,
         &TOUCHED,
+        &FORESEEN,
     ],
     primitives: &[
         Primitive {
@@ -129,6 +137,25 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::READ
         },
         Primitive {
+            name: "changes",
+            params: &[ON],
+            options: &[SERVICES],
+            returns: Ty::Record(&FORESEEN),
+            errors: CHANGE_ERRORS,
+            doc: "What `compose::up` would do with each service as its containers are now: by the digest of its settings and by its image.",
+            example: "let c = compose::changes(compose::project(#{ name: \"trading\" }));\nprint(c.create + c.recreate);",
+            target,
+            call: |call| {
+                let up = Up {
+                    services: call.args().strs("services"),
+                    no_deps: true,
+                    ..Up::default()
+                };
+                Ok(FORESEEN.record(&project(call)?.foresee_up(call.cx(), &engine(call), &up)?))
+            },
+            ..Primitive::READ
+        },
+        Primitive {
             name: "up",
             options: &[
                 SERVICES,
@@ -153,6 +180,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 option("build", Ty::Bool, "false", "build images first"),
                 ORPHANS,
                 GRACE,
+                QUIET,
             ],
             doc: "Creates and starts services: `docker compose up --detach`.\nIt returns when they are started, not when they are ready; what they \
                   wait for by the file is waited for. `not_found`: an external network or volume is missing; `conflict`: a port is taken, or a \
@@ -198,6 +226,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 SERVICES,
                 option("no_cache", Ty::Bool, "false", "start from nothing"),
                 option("pull", Ty::Bool, "false", "fetch newer base images"),
+                QUIET,
             ],
             doc: "Builds the images of services that the file says how to build: `docker compose build`.",
             example: "compose::build(compose::project(#{ name: \"trading\" }), #{ services: [\"api\"] });",
@@ -232,6 +261,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                     "false",
                     "only images that are not here",
                 ),
+                QUIET,
             ],
             doc: "Fetches the images of services: `docker compose pull`.",
             example: "compose::pull(compose::project(#{ name: \"trading\" }), #{ missing: true });",
@@ -248,7 +278,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         },
         Primitive {
             name: "stop",
-            options: &[SERVICES, GRACE],
+            options: &[SERVICES, GRACE, QUIET],
             doc: "Stops services and keeps their containers: `docker compose stop`, those first that others do not need.",
             example: "compose::stop(compose::project(#{ name: \"trading\" }), #{ services: [\"api\"], timeout: \"30s\" });",
             preview: Some(|call| {
@@ -280,6 +310,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 ),
                 ORPHANS,
                 GRACE,
+                QUIET,
             ],
             access: Access::Destroy,
             doc: "Removes a project's containers and networks, and its named volumes if asked to: `docker compose down`.\nBind-mounted \
@@ -348,8 +379,9 @@ fn shown(
     act: impl FnOnce(&Project, &mut dyn FnMut(&Step)) -> Result<Changed, Error>,
 ) -> super::Answer {
     let project = project(call)?;
-    let working = Working::begin(call);
+    let working = (!call.args().bool("quiet")).then(|| Working::begin(call));
     let changed = act(&project, &mut |step| {
+        let Some(working) = &working else { return };
         if step.known() {
             working.say(&format!("{} {}", step.name, step.state.to_lowercase()));
         } else {

@@ -1,7 +1,11 @@
 //! `docker::...`: containers of the engine that the `docker` command would use.
 
 mod change;
+mod data;
 mod engine;
+mod failure;
+mod inside;
+mod ready;
 mod shapes;
 
 use std::sync::Arc;
@@ -9,10 +13,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    Arg, Call, Failure, Kind, Namespace, Param, Primitive, SETTING, Ty, option, param, units,
-};
+use super::{Arg, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param, units};
 use crate::docker::{Engine, Error, EventRange, Filter, Goal, LogBounds, LogRange};
+use crate::gate::Redactor;
 use shapes::{CONTAINER, DETAIL, EVENTS, LINE_COUNT, LOGS, SAMPLE, STATS, WAITED};
 
 const NAME: Param = param(
@@ -151,7 +154,14 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             example: "let c = docker::inspect(\"trading-redis\");\nif c.oom_killed { print(`${c.name} needs more than ${c.memory_limit_bytes} bytes`); }",
             target: on_container,
             call: |call| {
-                Ok(DETAIL.record(&engine(call).container(call.cx(), call.args().str("name"))?))
+                let found = engine(call).container(call.cx(), call.args().str("name"))?;
+                // What it was given as a secret it may well write into its log.
+                for (name, value) in &found.env.0 {
+                    if Redactor::is_secret_name(name) {
+                        call.run().redactor().learn(value);
+                    }
+                }
+                Ok(DETAIL.record(&found))
             },
             ..Primitive::READ
         },
@@ -235,6 +245,8 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                     bytes: usize::try_from(a.size("max_bytes")).unwrap_or(usize::MAX),
                 };
                 let logs = engine(call).logs(call.cx(), a.str("name"), &range(call)?, bounds)?;
+                let redactor = call.run().redactor();
+                redactor.learn_keys(logs.lines.iter().map(|l| l.line.as_str()));
                 Ok(LOGS.record(&logs))
             },
             ..Primitive::READ
@@ -383,6 +395,9 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             },
             ..Primitive::READ
         },
+        ready::WAIT_READY,
+        inside::SOCKETS,
+        inside::REACH,
         engine::IMAGES,
         engine::IMAGE_OF,
         engine::VOLUMES,
@@ -397,6 +412,10 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         change::KILL,
         change::EXEC_IN,
         change::REMOVE,
+        data::SAVE,
+        data::RESTORE,
+        data::REMOVE_VOLUME,
+        data::REMOVE_IMAGE,
     ],
     shapes: shapes::ALL,
 };
@@ -452,34 +471,5 @@ fn instant(call: &Call<'_>, name: &'static str) -> Result<Option<DateTime<Utc>>,
             "option `{name}` wants a `Time`, RFC 3339 text, or a duration before now such as \"5m\""
         ))
         .hint(units::duration("x").err().unwrap_or_default())),
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let kind = match &error {
-            Error::Unreachable { .. } => Kind::Unreachable,
-            Error::Refused { .. } => Kind::Refused,
-            Error::Timeout { .. } | Error::NotYet { .. } => Kind::Timeout,
-            Error::NotFound { .. } => Kind::NotFound,
-            Error::Conflict { .. } => Kind::Conflict,
-            Error::Setting(_) | Error::Invalid(_) => Kind::Invalid,
-            Error::Failed { .. } => Kind::Failed,
-            Error::Unknown { .. } => Kind::Unknown,
-            Error::Stopped(stop) => return (*stop).into(),
-        };
-        let stop = match &error {
-            Error::Unknown { stop, .. } => *stop,
-            _ => None,
-        };
-        Self {
-            hint: error.hint(),
-            status: match &error {
-                Error::Setting(_) => Some(SETTING),
-                error => error.status().map(i64::from),
-            },
-            stop,
-            ..Self::new(kind, error.to_string())
-        }
     }
 }

@@ -1,5 +1,8 @@
 //! `fs::` - files and folders.
 
+mod archive;
+mod wipe;
+
 use std::path::Path;
 
 use super::{
@@ -95,7 +98,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     name: "fs",
     doc: "Files and folders. Capabilities may be scoped by path: `fs.read@/var/log/**`; what counts is where a path \
           leads to, links followed.",
-    shapes: &[&STAT, &TREE, &WRITTEN, &REMOVED, &MADE],
+    shapes: &[&STAT, &TREE, &WRITTEN, &REMOVED, &MADE, &wipe::WIPED],
     primitives: &[
         Primitive {
             name: "read_text",
@@ -237,6 +240,9 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             },
             ..Primitive::CHANGE
         },
+        archive::READ,
+        archive::WRITE,
+        wipe::WIPE,
         Primitive {
             name: "make_dir",
             params: &[PATH],
@@ -346,7 +352,7 @@ impl From<Error> for Failure {
             Error::NoFolder(_) => {
                 Self::new(Kind::NotFound, text).hint("make it with `fs::make_dir`")
             }
-            Error::NotAllowed { .. } => Self::new(Kind::Refused, text),
+            Error::NotAllowed { .. } | Error::Refused { .. } => Self::new(Kind::Refused, text),
             Error::TooLarge { .. } => {
                 Self::invalid(text).hint("raise `max`, or read its end with `fs::tail`")
             }

@@ -5,6 +5,7 @@
 
 mod alertmanager;
 mod args;
+mod board;
 mod branch;
 mod calendar;
 mod call;
@@ -17,11 +18,14 @@ mod docker;
 mod env;
 mod failure;
 mod fs;
+mod graph;
 mod history;
 mod http;
+mod journal;
 mod json;
 mod lock;
 mod loki;
+mod order;
 mod output;
 mod plan;
 mod postgres;
@@ -59,7 +63,7 @@ pub use primitive::{
 };
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
-pub(crate) use report::{CheckFile, CheckFiles, Watched, invalid_check, is_report};
+pub(crate) use report::{CheckFile, CheckFiles, Watched, invalid_check, is_report, is_result};
 pub(crate) use task::snapshot;
 
 /// A result as people read it, for the records that have a form of their own.
@@ -81,6 +85,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &fs::NAMESPACE,
     &history::NAMESPACE,
     &http::NAMESPACE,
+    &journal::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
     &loki::NAMESPACE,

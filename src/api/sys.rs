@@ -384,7 +384,7 @@ impl From<Error> for Failure {
         match error {
             Error::Stopped(stop) => stop.into(),
             Error::NoPath(_) | Error::NoProcess(_) => Self::new(Kind::NotFound, text),
-            Error::NotAllowed { .. } => Self::new(Kind::Refused, text),
+            Error::NotAllowed { .. } | Error::Elsewhere(_) => Self::new(Kind::Refused, text),
             Error::NoSystemd(_) => Self::new(Kind::Unreachable, text)
                 .hint("the unit's state is unknown here")
                 .retryable(false),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rhai::{Dynamic, FnPtr, Map};
 
 use super::call::thrown;
+use super::graph;
 use super::{AtEnd, Call, Cleanup, Failure, Kind, Namespace, Primitive, Ty, enter, option, param};
 use crate::gate::Access;
 use crate::run::{Cx, Stop};
@@ -19,6 +20,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     name: "task",
     doc: "Concurrency, limits and retries. No script sees a thread: `task::map` takes items and a function.",
     primitives: &[
+        graph::PRIMITIVE,
         Primitive {
             name: "map",
             params: &[
@@ -161,7 +163,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::PURE
         },
     ],
-    shapes: &[],
+    shapes: &[&graph::GRAPH, &graph::NODE],
 };
 
 fn closure(call: &Call<'_>, name: &str) -> Result<FnPtr, Failure> {
@@ -187,7 +189,7 @@ fn outcome(answer: Result<Dynamic, Failure>) -> Result<Dynamic, Failure> {
 }
 
 /// What a `catch` would have got.
-fn error_value(failure: &Failure) -> Dynamic {
+pub(super) fn error_value(failure: &Failure) -> Dynamic {
     failure
         .original
         .clone()

@@ -100,6 +100,22 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::PURE
         },
         Primitive {
+            name: "sha256",
+            params: &[param("text", Ty::Str, "any text")],
+            returns: Ty::Str,
+            doc: "The SHA-256 of a text, in 64 hexadecimal digits.",
+            example: "text::sha256(\"\").starts_with(\"e3b0c44298fc\")",
+            call: |call| {
+                let digest = <sha2::Sha256 as sha2::Digest>::digest(call.args().str("text"));
+                Ok(digest
+                    .iter()
+                    .map(|b| format!("{b:02x}"))
+                    .collect::<String>()
+                    .into())
+            },
+            ..Primitive::PURE
+        },
+        Primitive {
             name: "lines",
             params: &[TEXT],
             returns: Ty::List(&Ty::Str),

@@ -46,6 +46,19 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             ..Primitive::PURE
         },
         Primitive {
+            name: "status",
+            params: &[param("text", Ty::Str, "what goes on")],
+            access: Access::Local,
+            returns: Ty::Unit,
+            doc: "Says how far a node of `task::graph` has come: on its board's line, or as a line of its own where nobody looks.",
+            example: "ui::status(\"starting\")",
+            call: |call| {
+                super::board::say(call, call.args().str("text"));
+                Ok(Dynamic::UNIT)
+            },
+            ..Primitive::PURE
+        },
+        Primitive {
             name: "table",
             params: &[param(
                 "rows",

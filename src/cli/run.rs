@@ -313,7 +313,7 @@ fn show_result(value: &Dynamic, ended: &Ended, output: Output) -> anyhow::Result
         } else {
             serde_json::to_string_pretty(&json)?
         }
-    } else if value.is_unit() {
+    } else if value.is_unit() || (api::is_result(value) && !api::is_report(value)) {
         return Ok(());
     } else {
         let text =

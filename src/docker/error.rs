@@ -52,6 +52,16 @@ pub enum Error {
         /// How long it was given.
         limit: Duration,
     },
+    /// A container will not come to the awaited state.
+    #[error("container `{name}` will not be {wanted}: {reason}")]
+    NeverReady {
+        /// The container.
+        name: String,
+        /// The awaited state.
+        wanted: String,
+        /// Why not.
+        reason: String,
+    },
     /// There is no such container, network or volume.
     #[error("{message}")]
     NotFound {

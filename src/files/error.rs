@@ -27,6 +27,14 @@ pub enum Error {
         /// In the system's words.
         reason: String,
     },
+    /// It may not be emptied.
+    #[error("`{}` may not be emptied: {why}", path.display())]
+    Refused {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// It is something else than what was asked for.
     #[error("cannot {verb} `{}`: it is {is}", path.display())]
     WrongKind {

@@ -46,6 +46,16 @@ pub struct Made {
 /// Writes a whole file: beside the old one, onto the disk, then in its place. Keeps its permissions and owner; a
 /// new one gets 0666 less the umask, or `mode`. A symbolic link stays, and what it leads to is written.
 pub fn write_text(cx: &Cx, path: &Path, text: &str, mode: Option<u32>) -> Result<Written, Error> {
+    write_bytes(cx, path, text.as_bytes(), mode)
+}
+
+/// The same for any bytes.
+pub fn write_bytes(
+    cx: &Cx,
+    path: &Path,
+    bytes: &[u8],
+    mode: Option<u32>,
+) -> Result<Written, Error> {
     cx.check()?;
     let failed = |e: &io::Error| match Error::io("write", path, e) {
         Error::NotFound(path) => Error::NoFolder(path),
@@ -75,7 +85,7 @@ pub fn write_text(cx: &Cx, path: &Path, text: &str, mode: Option<u32>) -> Result
         }))
         .tempfile_in(folder)
         .map_err(|e| failed(&e))?;
-    beside.write_all(text.as_bytes()).map_err(|e| failed(&e))?;
+    beside.write_all(bytes).map_err(|e| failed(&e))?;
     let file = beside.as_file();
     if let Some(old) = &old {
         keep_owner(file, old).map_err(|e| failed(&e))?;
@@ -95,7 +105,7 @@ pub fn write_text(cx: &Cx, path: &Path, text: &str, mode: Option<u32>) -> Result
     tell(cx, "write file", path);
     Ok(Written {
         path: path.display().to_string(),
-        size_bytes: length(text.len() as u64),
+        size_bytes: length(bytes.len() as u64),
         created: old.is_none(),
         old_bytes: old.map(|at| length(at.len())),
     })

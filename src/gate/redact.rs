@@ -140,6 +140,20 @@ impl Redactor {
             .insert(secret.to_owned());
     }
 
+    /// Remembers the lines of private keys among lines that are shown one by one: alone they look like nothing.
+    pub fn learn_keys<'a>(&self, lines: impl IntoIterator<Item = &'a str>) {
+        let mut within = false;
+        for line in lines {
+            if line.contains("-----END") {
+                within = false;
+            } else if line.contains("-----BEGIN") && line.contains("PRIVATE KEY-----") {
+                within = true;
+            } else if within {
+                self.learn(line.trim());
+            }
+        }
+    }
+
     /// Whether the value under this name is a secret.
     pub fn is_secret_name(name: &str) -> bool {
         let snake = snake_case(name);

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use super::op::overlap;
 use super::plan::{SCHEMA, digest};
 use super::{
-    Audit, Blast, Doom, DoomKind, Grants, Mode, Op, Outcome, Plan, Redactor, Resources, Site, Step,
+    Access, Audit, Blast, Doom, DoomKind, Grants, Mode, Op, Outcome, Plan, Redactor, Resources,
+    Site, Step,
 };
 use crate::run::{Cx, Effect, EffectSink, Stop};
 
@@ -258,6 +259,9 @@ impl Run {
                 self.plan(op, blast);
                 return Ok(Pass::Planned);
             }
+            // Clean-up sets right what a refused step left half done; what removes something still has to be planned.
+            Mode::Apply(_)
+                if op.access == Access::Change && self.cleaning.load(Ordering::Acquire) => {}
             Mode::Apply(allowance) => {
                 let blast = preview()?;
                 if let Err(why) = allowance.take(op, &blast) {

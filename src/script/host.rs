@@ -184,7 +184,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     let outcome = outcome(answer.map(|(answer, _)| answer), &run, &cancel, &program);
     let mut left = left;
     if let Outcome::Value(value) = &outcome
-        && api::is_report(value)
+        && api::is_result(value)
         && !run.mode().is_plan()
         && let Err(error) = crate::history::keep(
             &request.state,

@@ -1,16 +1,24 @@
 //! The scripts, stdlib modules and calendars inside the binary.
 
 /// The workflows: name and text.
-pub const SCRIPTS: &[(&str, &str)] = &[("health", include_str!("../../scripts/health.rhai"))];
+pub const SCRIPTS: &[(&str, &str)] = &[
+    ("diagnose", include_str!("../../scripts/diagnose.rhai")),
+    ("health", include_str!("../../scripts/health.rhai")),
+    ("reset", include_str!("../../scripts/reset.rhai")),
+    ("startup", include_str!("../../scripts/startup.rhai")),
+];
 
 /// The stdlib, imported as `std/NAME`: name and text.
 pub const STDLIB: &[(&str, &str)] = &[
     ("checks", include_str!("../../stdlib/checks.rhai")),
+    ("diagnosing", include_str!("../../stdlib/diagnosing.rhai")),
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
+    ("starting", include_str!("../../stdlib/starting.rhai")),
     ("targets", include_str!("../../stdlib/targets.rhai")),
     ("watching", include_str!("../../stdlib/watching.rhai")),
+    ("wiping", include_str!("../../stdlib/wiping.rhai")),
 ];
 
 /// The check files of health, in the order of its report: name and text.

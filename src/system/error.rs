@@ -14,6 +14,9 @@ pub enum Error {
     /// No such path.
     #[error("`{}` does not exist", .0.display())]
     NoPath(PathBuf),
+    /// A container's processes are not to be found here.
+    #[error("the processes of container `{0}` are not on this machine")]
+    Elsewhere(String),
     /// No process has this number.
     #[error("no process has pid {0}")]
     NoProcess(i64),

@@ -73,7 +73,7 @@ fn listeners(table: &str, protocol: &str) -> Vec<(Listener, u64)> {
 }
 
 /// The kernel prints addresses as 32-bit words in the machine's byte order.
-fn address_of(hex: &str) -> Option<IpAddr> {
+pub(super) fn address_of(hex: &str) -> Option<IpAddr> {
     let word = |at: usize| -> Option<[u8; 4]> {
         let word = u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?;
         Some(word.to_ne_bytes())

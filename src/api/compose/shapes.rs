@@ -229,3 +229,26 @@ pub(super) static TOUCHED: Shape = Shape {
         ),
     ],
 };
+
+pub(super) static FORESEEN: Shape = Shape {
+    name: "ComposeForeseen",
+    doc: "What bringing services up would do.",
+    fields: &[
+        field("create", Ty::List(&Ty::Str), "services without a container"),
+        field(
+            "recreate",
+            Ty::List(&Ty::Str),
+            "services whose container was made from other settings, or from another image",
+        ),
+        field(
+            "start",
+            Ty::List(&Ty::Str),
+            "services whose container does not run",
+        ),
+        field(
+            "keep",
+            Ty::List(&Ty::Str),
+            "services that would be left alone",
+        ),
+    ],
+};

@@ -39,6 +39,14 @@ pub(super) const START: Primitive = Primitive {
     doc: "Starts a container.\nOne that runs is left alone: `changed` is `false`. `unknown`: it was sent and no answer came.",
     example: "docker::start(\"trading-redis\");\ndocker::wait_healthy(\"trading-redis\");",
     call: |call| Ok(CHANGE.record(&engine(call).start(call.cx(), named(call)?)?)),
+    // What a planned `compose::up` is to create is not there yet; which one it will be is not known either.
+    preview: Some(|call| match preview(call) {
+        Err(failure) if failure.kind == Kind::NotFound => Ok(Blast {
+            summary: "not there yet".into(),
+            ..Blast::default()
+        }),
+        other => other,
+    }),
     ..ON_CONTAINER
 };
 
@@ -184,6 +192,7 @@ pub(super) const REMOVE: Primitive = Primitive {
             engine(call).remove(call.cx(), named(call)?, a.bool("force"), a.bool("volumes"))?;
         Ok(CHANGE.record(&removed))
     },
+    preview: Some(preview_of_it),
     ..ON_CONTAINER
 };
 
@@ -204,7 +213,19 @@ fn named<'a>(call: &'a Call<'_>) -> Result<&'a str, Failure> {
 }
 
 /// The container as it is now. A missing one fails here just as the change itself would.
-fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
+/// The same for what does not mind whether it runs: its id is all that has to be as it was.
+pub(super) fn preview_of_it(call: &Call<'_>) -> Result<Blast, Failure> {
+    let blast = preview(call)?;
+    let identity = blast
+        .facts
+        .get("id")
+        .and_then(|id| id.as_str())
+        .unwrap_or_default()
+        .to_owned();
+    Ok(Blast { identity, ..blast })
+}
+
+pub(super) fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
     let found = engine(call).container(call.cx(), named(call)?)?;
     let time = |t: Option<chrono::DateTime<chrono::Utc>>| t.map(|t| t.to_rfc3339());
     let facts = serde_json::json!({

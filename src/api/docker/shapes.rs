@@ -315,6 +315,100 @@ pub(super) static WAITED: Shape = Shape {
     ],
 };
 
+pub(super) static SOCKET: Shape = Shape {
+    name: "Socket",
+    doc: "A socket in a container's network.",
+    fields: &[
+        field(
+            "protocol",
+            Ty::OneOf(&["tcp", "tcp6", "udp", "udp6"]),
+            "the kernel's table",
+        ),
+        field(
+            "state",
+            Ty::Str,
+            "`listen`, `established`, `syn-sent`, `close-wait`, `time-wait`, ...; of UDP `open`",
+        ),
+        field("local_address", Ty::Str, "its own address"),
+        field("local_port", Ty::Int, "its own port"),
+        field(
+            "remote_address",
+            TEXT,
+            "the other side's; `()` while there is none",
+        ),
+        field("remote_port", NUMBER, "the other side's port"),
+    ],
+};
+
+pub(super) static REACHED: Shape = Shape {
+    name: "Reached",
+    doc: "Whether something was reached from inside a container.",
+    fields: &[
+        field("ok", Ty::Bool, "whether a connection came about"),
+        field(
+            "addresses",
+            Ty::List(&Ty::Str),
+            "what the name stands for there",
+        ),
+        field(
+            "dns_ms",
+            Ty::Opt(&Ty::Float),
+            "how long the name took; `()` for an address",
+        ),
+        field(
+            "connect_ms",
+            Ty::Opt(&Ty::Float),
+            "how long the connection took",
+        ),
+        field(
+            "failed_at",
+            TEXT,
+            "`dns` or `connect`; `()` when it was reached",
+        ),
+        field("reason", TEXT, "why not"),
+    ],
+};
+
+pub(super) static SAVED: Shape = Shape {
+    name: "SavedFolder",
+    doc: "A folder of a container that was saved or restored.",
+    fields: &[
+        field("container", Ty::Str, "the container"),
+        field("folder", Ty::Str, "the folder inside"),
+        field("path", Ty::Str, "the file: a tar"),
+        field("size_bytes", Ty::Int, "the file's size"),
+        field("sha256", Ty::Str, "its digest"),
+        field("ms", Ty::Int, "how long it took, in milliseconds"),
+    ],
+};
+
+pub(super) static GONE: Shape = Shape {
+    name: "Gone",
+    doc: "Something that was removed.",
+    fields: &[
+        field("name", Ty::Str, "what"),
+        field("changed", Ty::Bool, "whether it was there"),
+    ],
+};
+
+pub(super) static READY: Shape = Shape {
+    name: "Ready",
+    doc: "A container that is ready.",
+    fields: &[
+        field("name", Ty::Str, "the container"),
+        STATE,
+        field("health", TEXT, "its health; `()`: it has no health check"),
+        field("exit_code", NUMBER, "of a container that ended"),
+        field(
+            "restarts",
+            Ty::Int,
+            "how often its restart policy had to start it again",
+        ),
+        field("started_at", TIME, "when it was last started"),
+        field("ms", Ty::Int, "how long it took, in milliseconds"),
+    ],
+};
+
 pub(super) static CHANGE: Shape = Shape {
     name: "ContainerChange",
     doc: "What a change did to a container.",
@@ -376,4 +470,9 @@ pub(super) static ALL: &[&Shape] = &[
     &VOLUME,
     &VOLUME_USAGE,
     &WAITED,
+    &READY,
+    &SAVED,
+    &GONE,
+    &SOCKET,
+    &REACHED,
 ];

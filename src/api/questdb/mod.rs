@@ -243,7 +243,7 @@ for table in ["market_data", "news_items"] { print(questdb::newest(db, table).ne
             errors: QUERY_ERRORS,
             doc: "Whether all rows of a table can be read: a count leaves a partition whose files are gone out, and says nothing.",
             example: r#"let db = questdb::connect("http://127.0.0.1:9000");
-for table in questdb::tables(db) { print(questdb::integrity(db, table.name).missing_rows); }"#,
+print(questdb::integrity(db, "market_data").missing_rows);"#,
             target: |a| format!("{}/{}", target(a), a.str("table")),
             call: |call| {
                 let a = call.args();

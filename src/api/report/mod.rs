@@ -187,6 +187,16 @@ pub(crate) fn is_report(value: &Dynamic) -> bool {
         .is_some_and(|record| record.shape().name == REPORT.name && !record.planned)
 }
 
+/// Whether a value is the result of a workflow in a documented form, a report or a map with a `schema`: it is kept, and where
+/// people look the script has said by itself what there is to say.
+pub(crate) fn is_result(value: &Dynamic) -> bool {
+    is_report(value)
+        || value.read_lock::<Map>().is_some_and(|map| {
+            let schema = map.get("schema").and_then(|s| s.clone().into_string().ok());
+            schema.is_some_and(|schema| schema.starts_with("tradeops."))
+        })
+}
+
 /// The report in a script's value.
 fn of(value: &Dynamic) -> Option<report::Report> {
     serde_json::from_value(to_json(value)).ok()
@@ -272,7 +282,7 @@ fn run(call: &Call<'_>) -> Result<Dynamic, Failure> {
     );
     // The run itself was stopped: there is no report then.
     call.cx().check()?;
-    let checks = graph.into_checks(&planned);
+    let checks = graph.into_checks();
     let ms = rounded(began.elapsed().as_secs_f64() * 1e3);
     let report = report::assess(&call.frame().workflow, checks, started_at, ms);
     Ok(REPORT.record(&report))

@@ -1,0 +1,87 @@
+//! A reset that is cut off: by a kill between any two steps, and by Ctrl-C.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::Stack;
+
+/// So many lines of the journal, then a kill.
+fn kill_after(stack: &Stack, lines: usize) -> bool {
+    let journal = stack
+        .world
+        .state()
+        .join("journals")
+        .join(format!("reset-{}.jsonl", stack.project.name));
+    let running = stack
+        .reset(&["--force", "--wipe-cache", "--wipe-logs"])
+        .start();
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let text = std::fs::read_to_string(&journal).unwrap_or_default();
+        if text.lines().filter(|l| !l.is_empty()).count() >= lines {
+            running.signal(Signal::KILL);
+            return running.end().code == 137;
+        }
+        assert!(
+            Instant::now() < end,
+            "the journal does not come to {lines} lines:\n{text}"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// One point or all of them: `TRADEOPS_KILL_POINTS=all` is for `make soak`.
+fn points() -> Vec<usize> {
+    if std::env::var("TRADEOPS_KILL_POINTS").as_deref() == Ok("all") {
+        (1..=11).collect()
+    } else {
+        vec![4, 7]
+    }
+}
+
+#[test]
+fn a_killed_run_is_gone_on_with() {
+    for point in points() {
+        let stack = Stack::new();
+        let killed = kill_after(&stack, point);
+        let plan = stack.reset(&["--wipe-cache"]).done().exits(0);
+        if killed {
+            assert!(
+                plan.err.contains("was cut off; --force goes on with it"),
+                "after {point} lines: {}",
+                plan.err
+            );
+        }
+        // Whatever the flags of this run: what was begun is finished.
+        let done = stack.reset(&["--force"]).done().exits(0);
+        if killed {
+            assert!(
+                done.err.contains("going on with the run"),
+                "after {point} lines: {}",
+                done.err
+            );
+        }
+        assert_eq!(stack.redis(&["dbsize"]), "0", "after {point} lines");
+        assert_eq!(
+            std::fs::read_to_string(stack.project.path("logs/api.log")).unwrap(),
+            "started\n",
+            "after {point} lines"
+        );
+        stack.is_well();
+    }
+}
+
+#[test]
+fn ctrl_c_frees_the_lock_and_starts_what_was_stopped() {
+    let stack = Stack::new();
+    let mut running = stack.reset(&["--force", "--wipe-cache"]).start();
+    running.until_says("stopping");
+    running.signal(Signal::INT);
+    let done = running.end().exits(130);
+    assert!(done.err.contains("interrupted after"), "{}", done.err);
+    assert_eq!(stack.redis(&["dbsize"]), "3");
+    stack.is_well();
+    stack.reset(&["--force", "--abandon"]).done().exits(0);
+    assert_eq!(stack.redis(&["dbsize"]), "3");
+}

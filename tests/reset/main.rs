@@ -1,0 +1,345 @@
+//! `reset.rhai` on real projects of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+#[path = "../support/compose_project.rs"]
+mod compose_project;
+mod cut_off;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use compose_project::{ComposeProject, docker};
+use serde_json::Value;
+use support::{Done, Run, World};
+
+/// Redis with its data in a volume, and an application with its logs in a folder.
+const STACK: &str = r#"
+  redis:
+    image: $IMAGE
+    command: [redis-server, --appendonly, "yes", --dir, /data, --protected-mode, "no"]
+    healthcheck: { test: [CMD, redis-cli, ping], interval: 1s }
+    volumes: ["data:/data"]
+    ports: ["127.0.0.1::6379"]
+    stop_grace_period: 2s
+  api:
+    image: $IMAGE
+    command: [sh, -c, "echo started >> /app/logs/api.log; exec sleep 600"]
+    init: true
+    depends_on: { redis: { condition: service_healthy } }
+    volumes: ["$FOLDER/logs:/app/logs", "keep:/keep"]
+    stop_grace_period: 1s"#;
+const VOLUMES: &str = "volumes:\n  data: {}\n  keep: {}";
+
+pub(crate) struct Stack {
+    pub(crate) world: World,
+    pub(crate) project: ComposeProject,
+}
+
+impl Stack {
+    /// Up, with three keys in Redis and a file in the other volume.
+    pub(crate) fn new() -> Self {
+        let project = ComposeProject::with(STACK, VOLUMES);
+        std::fs::create_dir(project.path("logs")).unwrap();
+        project.compose(&["up", "--detach", "--wait"]);
+        let stack = Self {
+            world: World::new(),
+            project,
+        };
+        for key in ["watchlist", "a", "b"] {
+            stack.redis(&["set", key, "1"]);
+        }
+        docker(&[
+            "exec",
+            &stack.project.container("api"),
+            "sh",
+            "-c",
+            "echo kept > /keep/file",
+        ]);
+        stack
+    }
+
+    pub(crate) fn redis(&self, args: &[&str]) -> String {
+        let container = self.project.container("redis");
+        let mut all = vec!["exec", container.as_str(), "redis-cli"];
+        all.extend(args);
+        docker(&all)
+    }
+
+    pub(crate) fn reset(&self, flags: &[&str]) -> Run {
+        let file = self.project.file().display().to_string();
+        let mut args = vec!["reset", "--file", &file, "--skip-health"];
+        args.extend(flags);
+        let run = self.world.tradeops(&args).limit(Duration::from_secs(120));
+        match std::env::var("DOCKER_HOST") {
+            Ok(host) => run.env("DOCKER_HOST", host),
+            Err(_) => run,
+        }
+    }
+
+    /// What must be so after whatever was done: all run, and what no flag named is there.
+    pub(crate) fn is_well(&self) {
+        for service in ["redis", "api"] {
+            assert_eq!(
+                docker(&[
+                    "inspect",
+                    "--format",
+                    "{{.State.Status}}",
+                    &self.project.container(service)
+                ]),
+                "running"
+            );
+        }
+        assert_eq!(
+            docker(&["exec", &self.project.container("api"), "cat", "/keep/file"]),
+            "kept"
+        );
+    }
+
+    fn ids(&self) -> String {
+        let filter = format!("label=com.docker.compose.project={}", self.project.name);
+        docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])
+    }
+}
+
+pub(crate) fn json(done: &Done) -> Value {
+    serde_json::from_str(&done.out).unwrap_or_else(|_| panic!("no JSON: {}{}", done.out, done.err))
+}
+
+/// What a run changed, by its audit.
+fn changes(world: &World) -> Vec<String> {
+    let name = |line: &Value| {
+        format!(
+            "{} {}",
+            line["op"].as_str().unwrap(),
+            line["target"].as_str().unwrap()
+        )
+    };
+    world
+        .audit()
+        .iter()
+        .filter(|line| line["event"] == "intent")
+        .map(name)
+        .collect()
+}
+
+#[test]
+fn without_force_it_is_a_plan_and_says_what_would_be_lost() {
+    let stack = Stack::new();
+    let before = stack.ids();
+    let done = stack
+        .reset(&["--wipe-cache", "--wipe-logs"])
+        .done()
+        .exits(0);
+    done.shows(&[
+        "wipe redis:/data (volume",
+        "3 keys; lost: the watchlist, sessions, the progress of backfills",
+        "wipe api:/app/logs (bind",
+        "nothing was done: --force does it",
+    ]);
+    let plan = json(
+        &stack
+            .reset(&[
+                "--wipe-cache",
+                "--wipe-logs",
+                "--force",
+                "--plan",
+                "-o",
+                "json",
+            ])
+            .done()
+            .exits(0),
+    );
+    let ops: Vec<_> = plan["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["op"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        ops,
+        [
+            "lock::acquire",
+            "compose::stop",
+            "docker::remove",
+            "docker::remove_volume",
+            "fs::wipe",
+            "compose::up"
+        ],
+        "{plan}"
+    );
+    assert_eq!(stack.ids(), before);
+    assert_eq!(stack.redis(&["dbsize"]), "3");
+    assert_eq!(changes(&stack.world), Vec::<String>::new());
+    stack.is_well();
+}
+
+#[test]
+fn wiping_the_cache_empties_exactly_redis() {
+    let stack = Stack::new();
+    let log = std::fs::read_to_string(stack.project.path("logs/api.log")).unwrap();
+    let done = stack.reset(&["--force", "--wipe-cache"]).done().exits(0);
+    done.shows(&["reset ", ": done"]);
+    assert_eq!(stack.redis(&["dbsize"]), "0");
+    assert!(
+        std::fs::read_to_string(stack.project.path("logs/api.log"))
+            .unwrap()
+            .starts_with(&log),
+        "the logs went, too"
+    );
+    stack.is_well();
+    let made = changes(&stack.world);
+    let volume = format!(
+        "docker::remove_volume docker/volumes/{}_data",
+        stack.project.name
+    );
+    assert!(made.contains(&volume), "{made:?}");
+    assert!(!made.iter().any(|c| c.starts_with("fs::wipe")), "{made:?}");
+}
+
+#[test]
+fn folders_are_emptied_only_below_the_projects_own_and_soft_beats_wipes() {
+    let stack = Stack::new();
+    let soft = stack
+        .reset(&[
+            "--force",
+            "--soft",
+            "--wipe-cache",
+            "--wipe-volumes",
+            "--prune-images",
+        ])
+        .done()
+        .exits(0);
+    assert!(!soft.out.contains("wipe"), "{}", soft.out);
+    assert_eq!(stack.redis(&["dbsize"]), "3");
+    let before = stack.ids();
+    stack.reset(&["--force", "--wipe-logs"]).done().exits(0);
+    assert_eq!(
+        std::fs::read_to_string(stack.project.path("logs/api.log")).unwrap(),
+        "started\n",
+        "only the new container's"
+    );
+    assert_ne!(stack.ids(), before, "the containers are the old ones");
+    assert_eq!(stack.redis(&["dbsize"]), "3");
+    stack.is_well();
+
+    // A folder elsewhere is not touched, whatever is mounted there.
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("x"), "1").unwrap();
+    let outside = STACK.replace("$FOLDER/logs", &elsewhere.path().display().to_string());
+    stack.project.write(&outside, VOLUMES);
+    let done = stack.reset(&["--force", "--wipe-logs"]).done().exits(1);
+    done.says(&["may not be emptied: it is below none of the folders"]);
+    assert!(elsewhere.path().join("x").exists());
+}
+
+#[test]
+fn a_backup_is_brought_back_by_undo() {
+    let stack = Stack::new();
+    let backup = stack.world.path("backup").display().to_string();
+    let done = json(
+        &stack
+            .reset(&[
+                "--force",
+                "--wipe-cache",
+                "--wipe-logs",
+                "--backup",
+                &backup,
+                "-o",
+                "json",
+            ])
+            .done()
+            .exits(0),
+    );
+    let run = done["run"].as_str().unwrap();
+    assert_eq!(stack.redis(&["dbsize"]), "0");
+    let saved: Vec<_> = std::fs::read_dir(&backup)
+        .unwrap()
+        .map(|f| f.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(saved.len(), 2, "{saved:?}");
+    stack
+        .reset(&["--undo", "no-such-run", "--force"])
+        .done()
+        .exits(64)
+        .says(&["no reset of"]);
+    stack.reset(&["--undo", run, "--force"]).done().exits(0);
+    assert_eq!(stack.redis(&["dbsize"]), "3");
+    assert_eq!(stack.redis(&["get", "watchlist"]), "1");
+    let log = std::fs::read_to_string(stack.project.path("logs/api.log")).unwrap();
+    assert!(
+        log.starts_with("started\n") && log.lines().count() == 2,
+        "{log:?}"
+    );
+    stack.is_well();
+    // What was saved and changed since is not put back.
+    std::fs::write(stack.world.path("backup").join("redis-data.tar"), "other").unwrap();
+    stack
+        .reset(&["--undo", run, "--force"])
+        .done()
+        .exits(1)
+        .says(&["its digest is another"]);
+}
+
+#[test]
+fn a_plan_is_confirmed_by_its_id_and_a_held_lock_is_75() {
+    let stack = Stack::new();
+    let plan = json(&stack.reset(&["--wipe-cache", "-o", "json"]).done().exits(0));
+    let id = plan["plan"]["id"].as_str().unwrap();
+    stack
+        .reset(&["--force", "--wipe-logs", "--confirm", id])
+        .done()
+        .exits(77)
+        .says(&["the plan is", "look at it again"]);
+    stack
+        .world
+        .file("tradeops.toml", "[settings.reset]\nconfirm = true\n");
+    stack
+        .reset(&["--force", "--wipe-cache"])
+        .done()
+        .exits(77)
+        .says(&["this site wants the plan confirmed", id]);
+    let lock = format!("/tmp/tradeops-{}.lock", stack.project.name);
+    let mut holder = stack
+        .world
+        .tradeops(&["eval", "--live", &format!("let l = lock::acquire(\"{lock}\", #{{ note: \"backfill\" }}); print(\"held\"); time::sleep(\"30s\")")])
+        .start();
+    holder.until("held");
+    stack
+        .reset(&["--force", "--wipe-cache", "--confirm", id])
+        .done()
+        .exits(75)
+        .says(&["backfill"]);
+    drop(holder);
+    assert_eq!(stack.redis(&["dbsize"]), "3");
+    stack
+        .reset(&["--force", "--wipe-cache", "--confirm", id])
+        .done()
+        .exits(0);
+    assert_eq!(stack.redis(&["dbsize"]), "0");
+}
+
+#[test]
+fn a_saved_plan_is_applied_and_an_overtaken_one_is_not() {
+    let stack = Stack::new();
+    stack
+        .reset(&["--force", "--wipe-cache", "--plan-out", "cache.plan"])
+        .done()
+        .exits(0);
+    let apply = |stack: &Stack| {
+        stack
+            .world
+            .tradeops(&["apply", "cache.plan"])
+            .limit(Duration::from_secs(90))
+            .done()
+    };
+    stack
+        .project
+        .compose(&["up", "--detach", "--wait", "--force-recreate", "redis"]);
+    let done = apply(&stack);
+    assert_ne!(done.code, 0, "{}{}", done.out, done.err);
+    assert_eq!(stack.redis(&["dbsize"]), "3", "{}{}", done.out, done.err);
+    // What it stopped before that is started again.
+    stack.is_well();
+}
