@@ -1,5 +1,5 @@
 # What the project does, in a word each; the scripts behind are in tests/stack/.
-.PHONY: demo test soak fuzz bench bench-health deny generate stack stack-down
+.PHONY: demo test soak fuzz bench bench-health bench-cold-start deny generate stack stack-down
 
 STACK = tests/stack/stack.sh
 # The small stack of the tests, beside the demo's: other names, other ports.
@@ -7,10 +7,12 @@ STACK = tests/stack/stack.sh
 TEST_STACK = --prefix t- --offset 10000 --replace
 TEST_SERVICES = postgres redis questdb prometheus api ml
 
-# The whole stack, then the health report on it.
-demo: stack
+# The whole stack, started by the workflow itself; rows into its stores; then the health report on it.
+demo:
+	$(STACK) prepare
 	cargo build --release
-	exports=$$($(STACK) env) && eval "$$exports" && target/release/tradeops run health.rhai
+	exports=$$($(STACK) env) && eval "$$exports" && target/release/tradeops run startup.rhai --skip-final-health && \
+	    $(STACK) seed && target/release/tradeops run health.rhai
 
 test:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
@@ -39,6 +41,11 @@ bench:
 bench-health:
 	$(STACK) up
 	exports=$$($(STACK) env) && eval "$$exports" && cargo bench --bench health
+
+# A cold start of the whole stack by `docker compose up --wait` and by `tradeops startup`, in turn.
+bench-cold-start:
+	$(STACK) prepare
+	exports=$$($(STACK) env) && eval "$$exports" && cargo bench --bench cold_start
 
 # Licences, bans and sources of the dependency tree (deny.toml). Where cargo-deny is missing it is compiled first,
 # some minutes, into target/tools; so it is no part of `make test`.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tradeops::lock::{Error, State, acquire, holder};
+use tradeops::lock::{Error, Sharing, State, acquire, holder};
 use tradeops::run::Cx;
 
 const WORKER: &str = "TRADEOPS_LOCK_WORKER";
@@ -64,7 +64,13 @@ fn worker() {
     let me = std::process::id().to_string();
     let cx = Cx::detached();
     while !folder.join("stop").exists() {
-        let lock = match acquire(&cx, &path, Some(Duration::from_secs(2)), Some("soak")) {
+        let lock = match acquire(
+            &cx,
+            &path,
+            Some(Duration::from_secs(2)),
+            Some("soak"),
+            Sharing::Exclusive,
+        ) {
             Ok(lock) => lock,
             Err(Error::Held { holder, .. }) => {
                 // Whom the error names must have been a worker, not a text of the past.
@@ -168,7 +174,7 @@ fn a_hundred_processes_and_killed_holders() {
     assert!(turns > PROCESSES, "only {turns} turns");
     // The last one is gone: the lock is free whatever its file says.
     assert_eq!(holder(&path).expect("looks").state, State::Free);
-    assert!(acquire(&Cx::detached(), &path, None, None).is_ok());
+    assert!(acquire(&Cx::detached(), &path, None, None, Sharing::Exclusive).is_ok());
     let mut report = std::io::stderr();
     let _ = writeln!(
         report,
@@ -190,7 +196,7 @@ fn looking_never_makes_a_free_lock_look_held() {
             });
         }
         for _ in 0..300 {
-            let lock = acquire(&Cx::detached(), &path, None, None);
+            let lock = acquire(&Cx::detached(), &path, None, None, Sharing::Exclusive);
             assert!(lock.is_ok(), "{lock:?}");
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -1,8 +1,9 @@
-//! `docker::...`: containers of the engine that `DOCKER_HOST` names, else of the default socket.
+//! `docker::...`: containers of the engine that the `docker` command would use.
 
 mod change;
 mod data;
 mod engine;
+mod failure;
 mod inside;
 mod ready;
 mod shapes;
@@ -61,12 +62,18 @@ const STREAM: Param = option(
 );
 const TIMEOUT: Param = option("timeout", Ty::Duration, "\"60s\"", "how long to wait");
 
-const READ_ERRORS: &[Kind] = &[Kind::Unreachable, Kind::Refused, Kind::Timeout];
+const READ_ERRORS: &[Kind] = &[
+    Kind::Unreachable,
+    Kind::Refused,
+    Kind::Timeout,
+    Kind::Invalid,
+];
 const NAMED_ERRORS: &[Kind] = &[
     Kind::NotFound,
     Kind::Unreachable,
     Kind::Refused,
     Kind::Timeout,
+    Kind::Invalid,
 ];
 const WAIT_ERRORS: &[Kind] = &[
     Kind::Timeout,
@@ -74,14 +81,16 @@ const WAIT_ERRORS: &[Kind] = &[
     Kind::NotFound,
     Kind::Unreachable,
     Kind::Refused,
+    Kind::Invalid,
 ];
 
 /// The namespace.
 pub(super) static NAMESPACE: Namespace = Namespace {
     name: "docker",
-    doc: "Containers, images, volumes and networks of one Docker Engine: the one that `DOCKER_HOST` names \
-          (`unix://` or `tcp://`), else the one on the default socket. Containers are named exactly, never by \
-          a part of a name; `docker::service` finds them by compose's labels.",
+    doc: "Containers, images, volumes and networks of one Docker Engine, chosen as the `docker` command \
+          chooses it: `DOCKER_HOST` (`unix://`, `tcp://` or `ssh://`), else the context of `DOCKER_CONTEXT`, else the \
+          current context, else the default socket; `info` says which. A wrong or unknown one is `invalid`. \
+          Containers are named exactly, never by a part of a name; `docker::service` finds them by compose's labels.",
     primitives: &[
         Primitive {
             name: "containers",
@@ -462,31 +471,5 @@ fn instant(call: &Call<'_>, name: &'static str) -> Result<Option<DateTime<Utc>>,
             "option `{name}` wants a `Time`, RFC 3339 text, or a duration before now such as \"5m\""
         ))
         .hint(units::duration("x").err().unwrap_or_default())),
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let kind = match &error {
-            Error::Unreachable { .. } => Kind::Unreachable,
-            Error::Refused { .. } => Kind::Refused,
-            Error::Timeout { .. } | Error::NotYet { .. } => Kind::Timeout,
-            Error::NotFound { .. } => Kind::NotFound,
-            Error::Conflict { .. } | Error::NeverReady { .. } => Kind::Conflict,
-            Error::Invalid(_) => Kind::Invalid,
-            Error::Failed { .. } => Kind::Failed,
-            Error::Unknown { .. } => Kind::Unknown,
-            Error::Stopped(stop) => return (*stop).into(),
-        };
-        let stop = match &error {
-            Error::Unknown { stop, .. } => *stop,
-            _ => None,
-        };
-        Self {
-            hint: error.hint(),
-            status: error.status().map(i64::from),
-            stop,
-            ..Self::new(kind, error.to_string())
-        }
     }
 }

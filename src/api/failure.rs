@@ -62,6 +62,10 @@ impl Kind {
     }
 }
 
+/// The `status` of an `invalid` that is the fault of a setting or of the environment, and not of the call.
+/// Uncaught, it is the exit code.
+pub const SETTING: i64 = 78;
+
 /// Why a primitive failed. Becomes `#{ kind, message, op, target, status, hint, retryable }`.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -71,7 +75,7 @@ pub struct Failure {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// The peer's own code: an HTTP status, an exit code.
+    /// The peer's own code: an HTTP status, an exit code; [`SETTING`].
     pub status: Option<i64>,
     /// Whether the same call may succeed later.
     pub retryable: bool,

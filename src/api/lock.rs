@@ -9,7 +9,7 @@ use super::{
 };
 use crate::files::real_parent;
 use crate::gate::{Access, Blast};
-use crate::lock::{self, Error, Lock, State};
+use crate::lock::{self, Error, Lock, Sharing, State};
 
 static LOCK: Shape = Shape {
     name: "Lock",
@@ -55,6 +55,16 @@ static HOLDER: Shape = Shape {
             "the start of its command line",
         ),
         field("note", Ty::Opt(&Ty::Str), "what it said it is doing"),
+        field(
+            "is_shared",
+            Ty::Bool,
+            "whether it is held shared, so that others may hold it, too",
+        ),
+        field(
+            "others",
+            Ty::List(&Ty::Int),
+            "the processes of this host that hold it beside this one",
+        ),
     ],
 };
 
@@ -76,6 +86,12 @@ const OPTIONS: &[Param] = &[
         Ty::Opt(&Ty::Str),
         "()",
         "what is being done, for whoever finds the lock held",
+    ),
+    option(
+        "share",
+        Ty::Bool,
+        "false",
+        "others may hold it shared at the same time, and nobody alone; who wants it alone waits for all of them",
     ),
 ];
 
@@ -220,6 +236,11 @@ fn take(call: &Call<'_>, a: &Args) -> Result<Lock, Error> {
         Path::new(a.str("path")),
         a.opt_duration("wait"),
         a.opt_str("note"),
+        if a.bool("share") {
+            Sharing::Shared
+        } else {
+            Sharing::Exclusive
+        },
     )
 }
 

@@ -56,7 +56,7 @@ pub use call::Call;
 pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
 pub(crate) use dispatch::{closest, to_json};
-pub use failure::{Failure, Kind};
+pub use failure::{Failure, Kind, SETTING};
 pub use output::{AtEnd, Cleanup, Output, OutputLost, ScriptSettings, StateFolder};
 pub use primitive::{
     Answer, Arg, Args, Namespace, Param, Preview, Primitive, Ty, Vet, option, param,

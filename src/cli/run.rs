@@ -9,7 +9,7 @@ use rhai::Dynamic;
 use super::exit::{Exit, told};
 use super::place::Place;
 use super::{Form, Runtime, terminal};
-use crate::api::{self, Kind, Output, Record};
+use crate::api::{self, Kind, Output, Record, SETTING};
 use crate::gate::{DoomKind, Flight, Mode, Plan, Redactor, Run, Step};
 use crate::run::Stop;
 use crate::script::host::{self, Ended, Outcome};
@@ -268,11 +268,12 @@ fn report_outcome(ended: &Ended, output: Output, plan_follows: bool) -> anyhow::
             })
         }
         Outcome::Doomed => Ok(doomed(&ended.run, &ended.program)),
-        Outcome::Fault(diagnostic, kind) => {
+        Outcome::Fault(diagnostic, thrown) => {
             terminal::diagnostic(diagnostic, &ended.program, ended.run.redactor());
-            Ok(match kind {
-                Some(Kind::Unreachable) => Exit::Unreachable,
-                Some(Kind::Held) => Exit::Held,
+            Ok(match thrown.map(|thrown| (thrown.kind, thrown.status)) {
+                Some((Kind::Unreachable, _)) => Exit::Unreachable,
+                Some((Kind::Held, _)) => Exit::Held,
+                Some((Kind::Invalid, Some(SETTING))) => Exit::Config,
                 _ => Exit::Uncaught,
             })
         }

@@ -11,7 +11,7 @@ use super::{
     Dependency, Error, Named, Project, PublishedPort, Service, ServiceMount, Which, program,
     variables,
 };
-use crate::docker::Container;
+use crate::docker::{Container, Endpoint};
 use crate::process::{self, Options, Outcome};
 use crate::run::Cx;
 
@@ -81,6 +81,7 @@ impl Asked {
 
     /// The command line up to the command. Output is plain: it is read by us.
     pub(super) fn argv(&self) -> Result<Vec<String>, Error> {
+        Endpoint::chosen()?;
         let mut argv = program::find()?;
         argv.extend(["--ansi", "never", "--progress", "plain"].map(str::to_owned));
         let mut add = |flag: &str, value: String| argv.extend([flag.to_owned(), value]);
@@ -102,8 +103,11 @@ impl Asked {
         Ok(argv)
     }
 
+    /// How it is run: against the engine that this process uses.
     pub(super) fn options(&self) -> Options {
         Options {
+            // One that cannot be told is told when the command line is made.
+            env: Endpoint::chosen().map_or_else(|_| Vec::new(), |engine| engine.for_children()),
             cwd: self.folder.clone().filter(|folder| folder.is_dir()),
             // A project's configuration, with all that is in its files.
             max_output: 64 << 20,

@@ -1,12 +1,11 @@
-//! The connection to one engine: where it listens, the lazy client, and the two ways of asking.
+//! The connection to one engine: the lazy client, and the two ways of asking.
 //!
 //! bollard puts names into request paths as they are, so every name is checked here before it gets
 //! there: `../images/x` must never reach another part of the API.
 
-use std::env;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -16,105 +15,75 @@ use futures_util::StreamExt;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Uri};
 
-use super::Error;
-use super::error::{Sort, explain};
+use super::endpoint::Endpoint;
+use super::error::{Error, Sort, explain};
+use super::transport::Transport;
 use crate::run::{Cx, Stop};
 
-const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
-/// How long a connection and the first hello may take.
-const HELLO: Duration = Duration::from_secs(5);
 /// How long an ordinary question may take. A loaded engine needs seconds for a list.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// How long a change may take beyond what it waits for itself.
 pub(super) const CHANGE: Duration = Duration::from_secs(60);
-/// bollard's own limit stands behind ours and only keeps an abandoned task from living for ever.
-const BACKSTOP: u64 = 3600;
-
 /// One docker engine. Connects on first use and keeps its client; a failed connection is tried anew on
 /// the next use, so a script can wait for an engine to come up.
 pub struct Engine {
-    host: String,
-    client: Mutex<Option<Docker>>,
+    /// `None`: the one of this process.
+    host: Option<String>,
+    endpoint: Mutex<Option<Arc<Endpoint>>>,
+    transport: Mutex<Option<Transport>>,
 }
 
 impl Engine {
-    /// The engine that `DOCKER_HOST` names, else the one on the default socket.
+    /// The engine that the environment and the `docker` command's settings choose.
     pub fn from_env() -> Self {
-        Self::at(
-            env::var("DOCKER_HOST")
-                .ok()
-                .filter(|host| !host.is_empty())
-                .as_deref()
-                .unwrap_or(DEFAULT_HOST),
-        )
+        Self::of(None)
     }
 
-    /// The engine at `host`: `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2375`.
+    /// The engine at `host`: `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2375`, `ssh://ops@box`.
     pub fn at(host: &str) -> Self {
+        Self::of(Some(host.to_owned()))
+    }
+
+    fn of(host: Option<String>) -> Self {
         Self {
-            host: host.to_owned(),
-            client: Mutex::new(None),
+            host,
+            endpoint: Mutex::new(None),
+            transport: Mutex::new(None),
         }
     }
 
-    /// Its address as it may be shown: a password in it is left out.
-    pub fn host(&self) -> String {
-        match (self.host.find("://"), self.host.rfind('@')) {
-            (Some(scheme), Some(at)) if at > scheme => {
-                format!("{}{}", &self.host[..scheme + 3], &self.host[at + 1..])
-            }
-            _ => self.host.clone(),
+    /// Which engine it is. Looks at files, and connects nowhere.
+    pub fn endpoint(&self) -> Result<Arc<Endpoint>, Error> {
+        let mut kept = held(&self.endpoint);
+        if let Some(endpoint) = &*kept {
+            return Ok(endpoint.clone());
         }
-    }
-
-    fn open(&self) -> Result<Docker, Error> {
-        let version = bollard::API_DEFAULT_VERSION;
-        let (scheme, rest) = self.host.split_once("://").unwrap_or(("unix", &self.host));
-        let tls = env::var_os("DOCKER_TLS_VERIFY").is_some_and(|v| !v.is_empty());
-        let client = match scheme {
-            // Not `connect_with_unix` alone: it takes a folder that may not be entered for a missing socket.
-            "unix" => match std::fs::metadata(rest) {
-                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                    return Err(Error::Refused {
-                        host: self.host(),
-                        reason: "permission denied".into(),
-                    });
-                }
-                _ => Docker::connect_with_unix(rest, BACKSTOP, version),
-            },
-            "tcp" | "http" | "https" if tls || scheme == "https" => {
-                Docker::connect_with_host(&self.host)
-                    .map(|d| d.with_timeout(Duration::from_secs(BACKSTOP)))
-            }
-            "tcp" | "http" => {
-                Docker::connect_with_http(rest.trim_end_matches('/'), BACKSTOP, version)
-            }
-            _ => {
-                return Err(Error::Invalid(format!(
-                    "`DOCKER_HOST` is `{}`, and only `unix://` and `tcp://` addresses are known",
-                    self.host()
-                )));
-            }
+        let endpoint = match &self.host {
+            Some(host) => Arc::new(Endpoint::at(host)?),
+            None => Endpoint::chosen()?,
         };
-        client.map_err(|error| self.explain(error, Sort::Read, "connect", HELLO))
+        Ok(kept.insert(endpoint).clone())
     }
 
     /// The client, connected and at an API version that both sides know.
     pub(super) fn client(&self, cx: &Cx) -> Result<Docker, Error> {
-        let kept = || self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = kept().clone() {
-            return Ok(client);
+        let kept = || held(&self.transport);
+        if let Some(transport) = &*kept() {
+            return Ok(transport.client.clone());
         }
+        let endpoint = self.endpoint()?;
+        let what = format!("connect to {}", endpoint.place());
+        let limit = endpoint.hello();
         // Outside the lock: a stuck connection must not hold another worker beyond its deadline. Two
         // workers may both connect; one client stays.
-        let fresh = self.open()?;
-        let client = self.settle(
-            cx.wait(tokio_timeout(HELLO, fresh.negotiate_version())),
-            Sort::Read,
-            "connect",
-            HELLO,
-        )?;
-        Ok(kept().get_or_insert(client).clone())
+        let fresh = Transport::new(&endpoint)?;
+        let client = fresh.client.clone();
+        let hello = tokio_timeout(
+            limit,
+            async move { client.negotiate_version().await.map(drop) },
+        );
+        self.settle(cx.wait(hello), Sort::Read, &what, limit)?;
+        Ok(kept().get_or_insert(fresh).client.clone())
     }
 
     /// Asks something that changes nothing.
@@ -182,16 +151,33 @@ impl Engine {
     }
 
     pub(super) fn explain(&self, error: Wire, sort: Sort, what: &str, limit: Duration) -> Error {
-        explain(error, sort, &self.host(), what, limit)
+        let place = held(&self.endpoint).as_ref().map(|e| e.place());
+        explain(error, sort, &place.unwrap_or_default(), what, limit)
     }
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("host", &self.host())
+            .field("endpoint", &*held(&self.endpoint))
             .finish_non_exhaustive()
     }
+}
+
+/// What was started for it ends with it.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(ssh) = held(&self.transport)
+            .take()
+            .and_then(|transport| transport.ssh)
+        {
+            ssh.end();
+        }
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn tokio_timeout<T>(
@@ -269,14 +255,15 @@ mod tests {
     #[test]
     fn a_password_in_the_address_is_never_shown() {
         let engine = Engine::at("tcp://ops:hunter2@10.0.0.5:2375");
-        assert_eq!(engine.host(), "tcp://10.0.0.5:2375");
+        let address = engine.endpoint().map(|endpoint| endpoint.address());
+        assert_eq!(address.as_deref(), Ok("tcp://10.0.0.5:2375"));
         assert!(!format!("{engine:?}").contains("hunter2"));
     }
 
     #[test]
     fn an_unknown_scheme_is_told_at_once() {
-        let error = Engine::at("ssh://ops@box").client(&Cx::detached()).err();
-        assert!(matches!(error, Some(Error::Invalid(_))), "{error:?}");
+        let error = Engine::at("npipe:////./x").client(&Cx::detached()).err();
+        assert!(matches!(error, Some(Error::Setting(_))), "{error:?}");
     }
 
     #[test]

@@ -7,25 +7,30 @@ use std::time::Duration;
 use bollard::errors::Error as Wire;
 
 use crate::run::Stop;
+use crate::tls;
 
 /// What went wrong between this process and the engine. Carries what a person needs to act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Nothing answers as an engine.
-    #[error("no docker engine answers at `{host}`: {reason}")]
+    #[error("no docker engine answers at {place}: {reason}")]
     Unreachable {
-        /// The engine's address.
-        host: String,
+        /// The engine's address, and who chose it.
+        place: String,
         /// What the connection ran into.
         reason: String,
+        /// The next step, where it is not the usual one.
+        hint: Option<String>,
     },
     /// An engine is there, and this user may not talk to it.
-    #[error("the docker engine at `{host}` may not be used: {reason}")]
+    #[error("the docker engine at {place} may not be used: {reason}")]
     Refused {
-        /// The engine's address.
-        host: String,
+        /// The engine's address, and who chose it.
+        place: String,
         /// What the connection ran into.
         reason: String,
+        /// The next step, where it is not the usual one.
+        hint: Option<String>,
     },
     /// The engine was asked and did not answer in time. Only of reads: a change is then [`Error::Unknown`].
     #[error("{what}: the docker engine gave no answer within {}", humantime::format_duration(*.limit))]
@@ -73,6 +78,9 @@ pub enum Error {
         /// What stands in the way.
         message: String,
     },
+    /// What says which engine is meant is wrong.
+    #[error("{0}")]
+    Setting(String),
     /// The question is wrong.
     #[error("{0}")]
     Invalid(String),
@@ -105,8 +113,9 @@ impl Error {
     /// The next step, where there is an obvious one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Unreachable { hint: Some(hint), .. } | Self::Refused { hint: Some(hint), .. } => hint.clone(),
             Self::Unreachable { .. } => {
-                "start the engine (`systemctl start docker`), or set `DOCKER_HOST` to where it listens".into()
+                "start the engine (`systemctl start docker`), or set `DOCKER_HOST` or the current context to where it listens".into()
             }
             Self::Refused { .. } => {
                 "run as root, or as a member of the group that owns the socket (`docker`)".into()
@@ -141,8 +150,57 @@ pub(super) enum Sort {
     Change,
 }
 
-/// Turns bollard's error into a reason. `what` is the request in words, `host` the engine's address.
-pub(super) fn explain(error: Wire, sort: Sort, host: &str, what: &str, limit: Duration) -> Error {
+/// Why a connection did not come about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub(super) struct Broken {
+    /// Whether somebody is there who does not want us.
+    pub(super) refused: bool,
+    pub(super) reason: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Broken {
+    /// TLS that one side did not like.
+    pub(super) fn of_tls(error: &rustls::Error) -> Self {
+        // An alert is the engine's: it did not like what we showed, or that we showed nothing.
+        let (refused, reason) = match error {
+            rustls::Error::AlertReceived(alert) => (
+                true,
+                format!(
+                    "the engine does not accept this client's certificate, or wants one ({alert:?})"
+                ),
+            ),
+            error => (false, tls::reason(error)),
+        };
+        let hint = "certificates are those of the context, or `ca.pem`, `cert.pem` and `key.pem` in `DOCKER_CERT_PATH`";
+        Self {
+            refused,
+            reason,
+            hint: Some(hint.into()),
+        }
+    }
+
+    fn at(self, place: &str) -> Error {
+        let (place, reason, hint) = (place.to_owned(), self.reason, self.hint);
+        if self.refused {
+            Error::Refused {
+                place,
+                reason,
+                hint,
+            }
+        } else {
+            Error::Unreachable {
+                place,
+                reason,
+                hint,
+            }
+        }
+    }
+}
+
+/// Turns bollard's error into a reason. `what` is the request in words, `place` the engine's.
+pub(super) fn explain(error: Wire, sort: Sort, place: &str, what: &str, limit: Duration) -> Error {
     let lost = |reason: String| match sort {
         Sort::Change => Error::Unknown {
             what: what.into(),
@@ -150,8 +208,9 @@ pub(super) fn explain(error: Wire, sort: Sort, host: &str, what: &str, limit: Du
             stop: None,
         },
         Sort::Read => Error::Unreachable {
-            host: host.into(),
+            place: place.into(),
             reason,
+            hint: None,
         },
     };
     let failed = |status: Option<u16>, message: String| Error::Failed {
@@ -166,10 +225,16 @@ pub(super) fn explain(error: Wire, sort: Sort, host: &str, what: &str, limit: Du
         } => {
             let message = tidy(&message);
             match status_code {
+                400 if message.contains("HTTP request to an HTTPS server") => Error::Refused {
+                    place: place.into(),
+                    reason: "it wants TLS".into(),
+                    hint: Some("set `DOCKER_TLS_VERIFY=1` and `DOCKER_CERT_PATH`, or use a context with certificates".into()),
+                },
                 400 => Error::Invalid(format!("{what}: {message}")),
                 401 | 403 => Error::Refused {
-                    host: host.into(),
+                    place: place.into(),
                     reason: message,
+                    hint: None,
                 },
                 404 => Error::NotFound {
                     message,
@@ -189,24 +254,15 @@ pub(super) fn explain(error: Wire, sort: Sort, host: &str, what: &str, limit: Du
                 limit,
             },
         },
-        Wire::SocketNotFoundError(_) => Error::Unreachable {
-            host: host.into(),
-            reason: "no such socket".into(),
-        },
         // Never sent: the connection itself failed, so not even a change can have happened.
-        Wire::HyperLegacyError { err } if err.is_connect() => match io_cause(&err) {
-            Some(io) if io.kind() == io::ErrorKind::PermissionDenied => Error::Refused {
-                host: host.into(),
-                reason: "permission denied".into(),
-            },
-            Some(io) => Error::Unreachable {
-                host: host.into(),
-                reason: io_words(io),
-            },
-            None => Error::Unreachable {
-                host: host.into(),
-                reason: innermost(&err),
-            },
+        Wire::HyperLegacyError { err } if err.is_connect() => match cause::<Broken>(&err) {
+            Some(broken) => broken.clone().at(place),
+            None => lost(innermost(&err)),
+        },
+        // With TLS 1.3 the engine says so after the handshake, and reads no request then.
+        Wire::HyperLegacyError { err } if refusal(&err).is_some() => match refusal(&err) {
+            Some(error) => Broken::of_tls(error).at(place),
+            None => lost(innermost(&err)),
         },
         Wire::HyperLegacyError { err } => lost(innermost(&err)),
         Wire::HyperResponseError { err } => lost(innermost(&err)),
@@ -219,16 +275,26 @@ pub(super) fn explain(error: Wire, sort: Sort, host: &str, what: &str, limit: Du
     }
 }
 
-/// The I/O error somewhere below, if there is one.
-fn io_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
+/// The error of this type somewhere below, if there is one.
+fn cause<'a, T: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            return Some(io);
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
         }
         next = error.source();
     }
     None
+}
+
+/// The engine's TLS alert somewhere below, if there is one.
+fn refusal<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    // What an I/O error carries is not its source, but that one's source.
+    let inner = cause::<io::Error>(error)?.get_ref()?;
+    let alert = inner.downcast_ref::<rustls::Error>()?;
+    matches!(alert, rustls::Error::AlertReceived(_)).then_some(alert)
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {
@@ -239,7 +305,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
     tidy(&error.to_string())
 }
 
-fn io_words(error: &io::Error) -> String {
+pub(super) fn io_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such socket".into(),
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
@@ -277,7 +343,13 @@ mod tests {
     }
 
     fn explained(error: Wire, sort: Sort) -> Error {
-        explain(error, sort, "unix:///s", "stop `a`", Duration::from_secs(5))
+        explain(
+            error,
+            sort,
+            "`unix:///s`",
+            "stop `a`",
+            Duration::from_secs(5),
+        )
     }
 
     #[test]

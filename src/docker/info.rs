@@ -11,6 +11,12 @@ use crate::run::Cx;
 pub struct EngineInfo {
     /// Where it was reached: `unix:///var/run/docker.sock`.
     pub address: String,
+    /// Who chose it: `DOCKER_HOST`, a context and where it is set; nothing when it is the default socket.
+    pub chosen_by: Option<String>,
+    /// The `docker` command's context; `default` when none is used.
+    pub context: String,
+    /// Whether it is reached with TLS.
+    pub tls: bool,
     /// The engine's version.
     pub version: String,
     /// The newest API version that it speaks.
@@ -54,7 +60,7 @@ pub struct EngineInfo {
 impl Engine {
     /// What this engine says about itself.
     pub fn info(&self, cx: &Cx) -> Result<EngineInfo, Error> {
-        let address = self.host();
+        let endpoint = self.endpoint()?;
         self.read(
             cx,
             "ask the engine about itself",
@@ -65,7 +71,10 @@ impl Engine {
                 let text = Option::unwrap_or_default;
                 let number = |n: Option<i64>| n.unwrap_or(0);
                 Ok(EngineInfo {
-                    address,
+                    address: endpoint.address(),
+                    chosen_by: endpoint.origin().map(str::to_owned),
+                    context: endpoint.context().to_owned(),
+                    tls: endpoint.tls(),
                     version: text(info.server_version),
                     api_version: text(version.api_version),
                     host_name: text(info.name),

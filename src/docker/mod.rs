@@ -4,11 +4,14 @@
 //! name. Waiting for an answer never holds the caller beyond a stop of its branch: requests run on the
 //! shared runtime (see `run::wait`), never by `block_on`.
 
+mod address;
 mod change;
 mod containers;
+mod context;
 mod data;
 mod detail;
 mod disk;
+mod endpoint;
 mod engine;
 mod error;
 mod events;
@@ -18,7 +21,10 @@ mod info;
 mod lines;
 mod logs;
 mod ready;
+mod ssh;
+mod ssh_trouble;
 mod stats;
+mod transport;
 mod wait;
 
 pub use change::Change;
@@ -26,6 +32,7 @@ pub use containers::{Container, Filter, Mount, Port};
 pub use data::{Gone, Saved};
 pub use detail::{ContainerDetail, Environment, Health, HealthProbe};
 pub use disk::{DiskUsage, VolumeUsage};
+pub use endpoint::{Endpoint, Settings};
 pub use engine::Engine;
 pub use error::Error;
 pub use events::{Event, EventRange, Events};

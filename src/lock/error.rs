@@ -103,7 +103,8 @@ impl Error {
 }
 
 fn held_text(path: &Path, holder: &Holder, ours: bool, waited: Option<Duration>) -> String {
-    let mut text = format!("the lock `{}` is held by ", path.display());
+    let how = if holder.is_shared { "shared" } else { "held" };
+    let mut text = format!("the lock `{}` is {how} by ", path.display());
     match holder.pid {
         Some(pid) if ours => drop(write!(text, "this very process, pid {pid},")),
         Some(pid) => drop(write!(text, "pid {pid}")),
@@ -124,6 +125,10 @@ fn held_text(path: &Path, holder: &Holder, ours: bool, waited: Option<Duration>)
     }
     if let Some(note) = &holder.note {
         let _ = write!(text, ": {note}");
+    }
+    if !holder.others.is_empty() {
+        let others: Vec<_> = holder.others.iter().map(i64::to_string).collect();
+        let _ = write!(text, "; and by pid {}", others.join(", "));
     }
     if let Some(waited) = waited {
         let _ = write!(text, "; waited {:.1}s for it", waited.as_secs_f64());

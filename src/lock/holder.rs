@@ -1,4 +1,5 @@
-//! Who holds a lock: the kernel says whether, the text in the file says who.
+//! Who holds a lock: the kernel says whether, the text in the file says who. An exclusive holder's text is the whole file;
+//! each shared one appends a line of its own.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -16,6 +17,9 @@ pub(super) const MARK: &str = "{\"tradeops_lock\":1,";
 
 /// As much of a text as is read.
 const MOST: u64 = 64 * 1024;
+
+/// Beyond this a shared holder adds no line: the file grows while one hands over to the next without a gap.
+const LINES_END: u64 = 32 * 1024;
 
 /// As much of a command as is written.
 const COMMAND_KEPT: usize = 400;
@@ -72,11 +76,30 @@ impl Note {
         }
     }
 
-    fn read_from(mut file: &File) -> Option<Self> {
+    /// Adds it to those of the others that share the lock.
+    pub(super) fn append_to(&self, mut file: &File) {
+        let mut append = || -> io::Result<()> {
+            if file.metadata()?.len() > LINES_END {
+                return Ok(());
+            }
+            let mut text = serde_json::to_vec(self)?;
+            text.push(b'\n');
+            // Several may do so at once.
+            rustix::fs::fcntl_setfl(file, rustix::fs::OFlags::APPEND)?;
+            file.write_all(&text)
+        };
+        // Without it the kernel's list still has the pid.
+        let _ = append();
+    }
+
+    fn all_from(mut file: &File) -> Vec<Self> {
         let mut text = Vec::new();
-        file.rewind().ok()?;
-        file.take(MOST).read_to_end(&mut text).ok()?;
-        serde_json::from_slice(&text).ok()
+        if file.rewind().is_err() || file.take(MOST).read_to_end(&mut text).is_err() {
+            return Vec::new();
+        }
+        text.split(|&byte| byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect()
     }
 
     /// Whether the process that it names runs now, as far as can be seen from here: another host's
@@ -130,6 +153,10 @@ pub struct Holder {
     pub command: Option<String>,
     /// What it said it is doing.
     pub note: Option<String>,
+    /// Whether others may hold it, too.
+    pub is_shared: bool,
+    /// The processes that hold it beside this one.
+    pub others: Vec<i64>,
 }
 
 impl Holder {
@@ -144,6 +171,8 @@ impl Holder {
             since: None,
             command: None,
             note: None,
+            is_shared: false,
+            others: Vec::new(),
         }
     }
 
@@ -166,46 +195,74 @@ pub fn holder(path: &Path) -> Result<Holder, Error> {
     let Some(file) = file::open_to_look(&path)? else {
         return Ok(Holder::nobody(&path, State::Free));
     };
-    if kernel::owner(&file).is_none() {
-        // The kernel's list shows no lock of this file - or cannot: the holder is in another pid namespace,
-        // the file system has a device number of its own. A shared lock, given back at once, knows.
-        match file.try_lock_shared() {
-            Ok(()) => {
-                let _ = file.unlock();
-                return Ok(Holder::nobody(&path, State::Free));
-            }
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(Error::unlockable(&path, &error)),
-        }
+    if kernel::owners(&file).is_empty() && is_free(&path, &file)? {
+        return Ok(Holder::nobody(&path, State::Free));
     }
     Ok(describe(&path, &file))
 }
 
-/// Describes the holder of a lock that is known to be held.
+/// The kernel's list shows no lock of this file - or cannot: the holder is in another pid namespace, the file system has a
+/// device number of its own. A lock, given back at once, knows: a shared one whether anybody has it alone, then an exclusive
+/// one whether anybody has it at all.
+fn is_free(path: &Path, file: &File) -> Result<bool, Error> {
+    for attempt in [File::try_lock_shared, File::try_lock] {
+        match attempt(file) {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            // NFS gives an exclusive lock only to those who may write.
+            Err(TryLockError::Error(error))
+                if error.raw_os_error() == Some(rustix::io::Errno::BADF.raw_os_error()) =>
+            {
+                break;
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::unlockable(path, &error)),
+        }
+    }
+    let _ = file.unlock();
+    Ok(true)
+}
+
+/// Describes the holders of a lock that is known to be held: this process when it is one of them, else the first.
 pub(super) fn describe(path: &Path, file: &File) -> Holder {
-    let nobody = Holder::nobody(path, State::Held);
-    if let Some(text) = Note::read_from(file).filter(Note::is_believable) {
+    let owners = kernel::owners(file);
+    let mut pids: Vec<i64> = owners.iter().map(|owner| owner.pid).collect();
+    pids.sort_by_key(|pid| (*pid != i64::from(process::id()), *pid));
+    pids.dedup();
+    let mut nobody = Holder::nobody(path, State::Held);
+    nobody.is_shared = owners.iter().any(|owner| owner.shared);
+    let mut texts = Note::all_from(file);
+    texts.retain(Note::is_believable);
+    if nobody.is_shared {
+        // A line stays behind when its writer gives the lock back while others keep it.
+        texts.retain(|text| text.host != system::host_name() || pids.contains(&text.pid));
+    }
+    // By the kernel's list first: a text says who it is, not whether.
+    let at = |text: &Note| pids.iter().position(|pid| *pid == text.pid);
+    texts.sort_by_key(|text| at(text).unwrap_or(usize::MAX));
+    let Some(text) = texts.into_iter().next() else {
+        // No text, or a dead holder's: another tool has it, or ours has not written yet. The kernel's list has the pid.
+        let Some(&pid) = pids.first() else {
+            return nobody;
+        };
         return Holder {
-            pid: Some(text.pid),
-            host: Some(text.host),
-            boot_id: text.boot_id,
-            start_ticks: text.start_ticks,
-            since: Some(text.since),
-            command: Some(text.command),
-            note: text.note,
+            pid: Some(pid),
+            host: Some(system::host_name()),
+            start_ticks: system::start_ticks(pid),
+            command: system::process(pid).ok().map(|p| p.command),
+            others: pids.split_off(1),
             ..nobody
         };
-    }
-    // No text, or a dead holder's: another tool has it, or ours has not written yet. The kernel's list has the
-    // pid.
-    let Some(pid) = kernel::owner(file) else {
-        return nobody;
     };
+    pids.retain(|pid| *pid != text.pid);
     Holder {
-        pid: Some(pid),
-        host: Some(system::host_name()),
-        start_ticks: system::start_ticks(pid),
-        command: system::process(pid).ok().map(|p| p.command),
+        pid: Some(text.pid),
+        host: Some(text.host),
+        boot_id: text.boot_id,
+        start_ticks: text.start_ticks,
+        since: Some(text.since),
+        command: Some(text.command),
+        note: text.note,
+        others: if nobody.is_shared { pids } else { Vec::new() },
         ..nobody
     }
 }
@@ -221,7 +278,7 @@ mod tests {
         assert!(serde_json::to_string(&note).unwrap().starts_with(MARK));
         let file = tempfile::tempfile().unwrap();
         note.write_to(&file);
-        assert_eq!(Note::read_from(&file), Some(note));
+        assert_eq!(Note::all_from(&file), [note]);
     }
 
     #[test]

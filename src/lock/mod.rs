@@ -38,7 +38,17 @@ pub struct Lock {
     id: String,
     path: PathBuf,
     since: DateTime<Utc>,
+    sharing: Sharing,
     file: File,
+}
+
+/// Whether others may hold the lock at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Nobody else.
+    Exclusive,
+    /// Those who take it shared, too. Whoever wants it alone waits for all of them, and they do not make way for him.
+    Shared,
 }
 
 impl Lock {
@@ -67,8 +77,12 @@ impl Drop for Lock {
     /// other tool that uses it made our inode check, too. First emptied, then unlocked: after the
     /// unlock the text may already be the next holder's. Unlocked by name and not by closing alone: a child
     /// between fork and exec shares the open file and would keep the lock for that moment.
+    ///
+    /// Who shares it empties the file only as the last one, which the kernel tells by letting it have it alone.
     fn drop(&mut self) {
-        let _ = self.file.set_len(0);
+        if self.sharing == Sharing::Exclusive || self.file.try_lock().is_ok() {
+            let _ = self.file.set_len(0);
+        }
         let _ = self.file.unlock();
     }
 }
@@ -80,6 +94,7 @@ pub fn acquire(
     path: &Path,
     wait: Option<Duration>,
     note: Option<&str>,
+    sharing: Sharing,
 ) -> Result<Lock, Error> {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let path = std::path::absolute(path).map_err(|e| Error::io(path, &e))?;
@@ -88,7 +103,11 @@ pub fn acquire(
     loop {
         cx.check()?;
         let file = file::open(&path)?;
-        match file.try_lock() {
+        let tried = match sharing {
+            Sharing::Exclusive => file.try_lock(),
+            Sharing::Shared => file.try_lock_shared(),
+        };
+        match tried {
             Ok(()) => {
                 // Between our open and our lock the path may have got another file (or none). A lock on
                 // the old one would exclude nobody.
@@ -97,7 +116,11 @@ pub fn acquire(
                 }
                 file::check_content(&file, &path)?;
                 let since = cx.now();
-                Note::ours(since, note).write_to(&file);
+                let note = Note::ours(since, note);
+                match sharing {
+                    Sharing::Exclusive => note.write_to(&file),
+                    Sharing::Shared => note.append_to(&file),
+                }
                 return Ok(Lock {
                     id: format!(
                         "{}-{}",
@@ -106,6 +129,7 @@ pub fn acquire(
                     ),
                     path,
                     since,
+                    sharing,
                     file,
                 });
             }
@@ -127,6 +151,7 @@ pub fn acquire(
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    use super::Sharing::{Exclusive, Shared};
     use super::*;
     use crate::run::{Cancel, Stop};
 
@@ -140,7 +165,7 @@ mod tests {
         let path = dir.path().join("a.lock");
         let cx = Cx::detached();
         assert_eq!(holder(&path).unwrap().state, State::Free);
-        let lock = acquire(&cx, &path, None, Some("nightly")).unwrap();
+        let lock = acquire(&cx, &path, None, Some("nightly"), Exclusive).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let seen = holder(&path).unwrap();
@@ -149,7 +174,7 @@ mod tests {
         assert_eq!(seen.note.as_deref(), Some("nightly"));
         assert_eq!(seen.since, Some(lock.since()));
 
-        let error = acquire(&cx, &path, None, None).unwrap_err();
+        let error = acquire(&cx, &path, None, None, Exclusive).unwrap_err();
         let Error::Held {
             holder, ours: true, ..
         } = &error
@@ -162,14 +187,42 @@ mod tests {
         let began = Instant::now();
         let limit = Duration::from_millis(150);
         assert!(matches!(
-            acquire(&cx, &path, Some(limit), None),
+            acquire(&cx, &path, Some(limit), None, Exclusive),
             Err(Error::Held { .. })
         ));
         assert!(began.elapsed() >= limit);
 
         lock.release();
         assert_eq!(std::fs::read(&path).unwrap(), b"");
-        drop(acquire(&cx, &path, None, None).unwrap());
+        drop(acquire(&cx, &path, None, None, Exclusive).unwrap());
+    }
+
+    #[test]
+    fn shared_by_several_and_then_by_nobody() {
+        let dir = folder();
+        let path = dir.path().join("a.lock");
+        let cx = Cx::detached();
+        let first = acquire(&cx, &path, None, Some("backfill"), Shared).unwrap();
+        let second = acquire(&cx, &path, None, Some("retention"), Shared).unwrap();
+        let error = acquire(&cx, &path, None, None, Exclusive).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("is shared by this very process"), "{text}");
+        assert!(text.contains("backfill"), "{text}");
+        drop(first);
+        let seen = holder(&path).unwrap();
+        assert_eq!((seen.state, seen.is_shared), (State::Held, true));
+        assert!(acquire(&cx, &path, None, None, Exclusive).is_err());
+        drop(second);
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            b"",
+            "what the last one leaves"
+        );
+        assert_eq!(holder(&path).unwrap().state, State::Free);
+        let alone = acquire(&cx, &path, None, None, Exclusive).unwrap();
+        assert!(!holder(&path).unwrap().is_shared);
+        assert!(acquire(&cx, &path, None, None, Shared).is_err());
+        drop(alone);
     }
 
     #[test]
@@ -177,12 +230,12 @@ mod tests {
         let dir = folder();
         let path = dir.path().join("a.lock");
         let cx = Cx::detached();
-        let lock = acquire(&cx, &path, None, None).unwrap();
+        let lock = acquire(&cx, &path, None, None, Exclusive).unwrap();
         let cancel = Cancel::root();
         std::thread::scope(|scope| {
             let stopped = scope.spawn(|| {
                 let cx = Cx::detached().with_cancel(cancel.clone());
-                acquire(&cx, &path, Some(Duration::from_secs(30)), None)
+                acquire(&cx, &path, Some(Duration::from_secs(30)), None, Exclusive)
             });
             std::thread::sleep(Duration::from_millis(50));
             let began = Instant::now();
@@ -192,8 +245,15 @@ mod tests {
                 Err(Error::Stopped(Stop::Interrupted))
             ));
             assert!(began.elapsed() < Duration::from_millis(100));
-            let next = scope
-                .spawn(|| acquire(&Cx::detached(), &path, Some(Duration::from_secs(30)), None));
+            let next = scope.spawn(|| {
+                acquire(
+                    &Cx::detached(),
+                    &path,
+                    Some(Duration::from_secs(30)),
+                    None,
+                    Exclusive,
+                )
+            });
             std::thread::sleep(Duration::from_millis(50));
             drop(lock);
             assert!(next.join().unwrap().is_ok());
@@ -215,12 +275,19 @@ mod tests {
             .unwrap();
         assert!(fifo.success());
         for name in ["treasure", "folder", "link", "dangling", "second", "fifo"] {
-            let error = acquire(&Cx::detached(), &at(name), None, None).unwrap_err();
+            let error = acquire(&Cx::detached(), &at(name), None, None, Exclusive).unwrap_err();
             assert!(matches!(error, Error::NotALock { .. }), "{name}: {error}");
         }
         assert_eq!(std::fs::read(at("treasure")).unwrap(), b"data\n");
         assert!(!at("nowhere").exists());
-        let error = acquire(&Cx::detached(), &at("no/such/a.lock"), None, None).unwrap_err();
+        let error = acquire(
+            &Cx::detached(),
+            &at("no/such/a.lock"),
+            None,
+            None,
+            Exclusive,
+        )
+        .unwrap_err();
         assert!(matches!(error, Error::NoFolder(_)), "{error}");
     }
 
@@ -236,7 +303,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             assert_eq!(holder(&path).unwrap().state, State::Free, "{name}");
             assert!(
-                acquire(&Cx::detached(), &path, None, None).is_ok(),
+                acquire(&Cx::detached(), &path, None, None, Exclusive).is_ok(),
                 "{name}"
             );
         }
@@ -247,10 +314,10 @@ mod tests {
         let dir = folder();
         let path = dir.path().join("a.lock");
         let cx = Cx::detached();
-        let old = acquire(&cx, &path, None, None).unwrap();
+        let old = acquire(&cx, &path, None, None, Exclusive).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert!(!file::is_still_at(&old.file, &path).unwrap());
-        let new = acquire(&cx, &path, None, None).unwrap();
+        let new = acquire(&cx, &path, None, None, Exclusive).unwrap();
         assert!(file::is_still_at(&new.file, &path).unwrap());
     }
 }

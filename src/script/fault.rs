@@ -10,7 +10,11 @@ use crate::api::{Kind, LastRaise, NAMESPACES, closest, show};
 use crate::gate::Run;
 
 /// What an uncaught error says, and the kind of it when a primitive threw it.
-pub fn diagnose(error: &EvalAltResult, program: &Program, run: &Run) -> (Diagnostic, Option<Kind>) {
+pub fn diagnose(
+    error: &EvalAltResult,
+    program: &Program,
+    run: &Run,
+) -> (Diagnostic, Option<Thrown>) {
     let mut file = program.main.clone();
     let mut calls: Vec<String> = Vec::new();
     let mut inner = error;
@@ -89,6 +93,15 @@ fn called(program: &Program, name: &str) -> String {
     "a closure".into()
 }
 
+/// What a primitive's failure was, for whoever makes an exit code of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thrown {
+    /// The sort of failure.
+    pub kind: Kind,
+    /// The peer's own code; [`api::SETTING`] when it is a setting that is wrong.
+    pub status: Option<i64>,
+}
+
 fn thrown_message(error: &EvalAltResult) -> Option<String> {
     let EvalAltResult::ErrorRuntime(value, _) = error else {
         return None;
@@ -101,7 +114,7 @@ fn describe(
     error: &EvalAltResult,
     program: &Program,
     file: &str,
-) -> (String, Option<String>, Option<Kind>) {
+) -> (String, Option<String>, Option<Thrown>) {
     match error {
         EvalAltResult::ErrorRuntime(value, _) => {
             if let Some(map) = value.read_lock::<Map>() {
@@ -110,7 +123,11 @@ fn describe(
                     let op = text("op").filter(|op| !op.is_empty());
                     let said =
                         op.map_or_else(|| message.clone(), |op| format!("`{op}`: {message}"));
-                    return (said, text("hint"), Kind::from_word(&kind));
+                    let thrown = Kind::from_word(&kind).map(|kind| Thrown {
+                        kind,
+                        status: map.get("status").and_then(|v| v.as_int().ok()),
+                    });
+                    return (said, text("hint"), thrown);
                 }
             }
             (show(value).trim_matches('"').to_owned(), None, None)

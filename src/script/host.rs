@@ -9,7 +9,7 @@ use rhai::{Dynamic, EvalAltResult, Map, Scope};
 use super::args::ArgsError;
 use super::check_files::check_files;
 use super::diagnostic::Diagnostic;
-use super::fault;
+use super::fault::{self, Thrown};
 use super::header::Header;
 use super::library::{Layer, Library, Source};
 use super::load::{Checked, NotRun};
@@ -18,7 +18,7 @@ use super::program::Program;
 use super::syntax::literal_constant;
 pub use super::thread::SCRIPT_STACK;
 use super::thread::{Waited, clean_up, start, wait, watch_signals};
-use crate::api::{self, Branch, Frame, Kind, Output, OutputLost};
+use crate::api::{self, Branch, Frame, Output, OutputLost};
 use crate::gate::{
     DoomKind, Flight, Grants, HttpPolicy, Mode, Origin, Profile, Redactor, Run, RunParts,
 };
@@ -81,7 +81,7 @@ pub enum Outcome {
     /// A deadline or a signal ended it.
     Stopped(Stop),
     /// It threw something that nobody caught.
-    Fault(Diagnostic, Option<Kind>),
+    Fault(Diagnostic, Option<Thrown>),
 }
 
 /// Runs a script that passed its check.
@@ -335,8 +335,8 @@ pub(super) fn outcome(
         (None, None) => Outcome::Stopped(Stop::Cancelled),
         (Some(Ok(value)), None) => Outcome::Value(value),
         (Some(Err(error)), None) => {
-            let (diagnostic, kind) = fault::diagnose(&error, program, run);
-            Outcome::Fault(diagnostic, kind)
+            let (diagnostic, thrown) = fault::diagnose(&error, program, run);
+            Outcome::Fault(diagnostic, thrown)
         }
     }
 }

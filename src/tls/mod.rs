@@ -17,5 +17,7 @@ pub use peer::{Peer, Question, peer};
 pub use trust::Tls;
 
 pub(crate) use error::{broken_off, reason};
-pub(crate) use trust::{Trust, config, server_name, unused_config, verifier};
+pub(crate) use trust::{
+    Trust, blind, config, config_as, server_name, unused_config, verifier, verifier_of,
+};
 pub(crate) use witness::Witness;

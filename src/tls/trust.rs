@@ -12,7 +12,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::Error;
@@ -85,7 +85,7 @@ pub(crate) fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, Err
                 ))
             })?
     } else {
-        Arc::new(Blind)
+        blind()
     };
     known.insert(trust.clone(), verifier.clone());
     Ok(verifier)
@@ -93,14 +93,63 @@ pub(crate) fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, Err
 
 /// A client's configuration with this verifier.
 pub(crate) fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, Error> {
-    let mut config = ClientConfig::builder_with_provider(provider())
+    config_as(verifier, None)
+}
+
+/// The same, for a client that shows who it is: certificate and key, in PEM.
+pub(crate) fn config_as(
+    verifier: Arc<dyn ServerCertVerifier>,
+    pair: Option<(&[u8], &[u8])>,
+) -> Result<ClientConfig, Error> {
+    let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Invalid(format!("TLS cannot be used: {error}")))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match pair {
+        None => config.with_no_client_auth(),
+        Some((certificates, key)) => {
+            let wrong = |what, why: String| {
+                Error::Invalid(format!("the client's {what} cannot be used: {why}"))
+            };
+            let chain = CertificateDer::pem_slice_iter(certificates)
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| wrong("certificate", error.to_string()))?;
+            let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
+                wrong(
+                    "key",
+                    format!("{error} (one with a passphrase is not read)"),
+                )
+            })?;
+            config
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| wrong("certificate", error.to_string()))?
+        }
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// The verifier that trusts the authorities of this PEM text alone, and not the system's.
+pub(crate) fn verifier_of(pem: &[u8]) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let wrong = |why: String| Error::Invalid(format!("the authorities cannot be used: {why}"));
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("there is no certificate".into()));
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    Ok(verifier.map_err(|error| wrong(error.to_string()))?)
+}
+
+/// The verifier that accepts whatever a server shows.
+pub(crate) fn blind() -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Blind)
 }
 
 /// A configuration for a client that never speaks TLS: it trusts nobody, and reads no roots.

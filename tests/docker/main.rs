@@ -4,10 +4,16 @@
 
 #[path = "../support/docker_fixture.rs"]
 mod docker_fixture;
+mod endpoint;
 mod life;
 mod logs;
 mod reading;
 mod script;
+mod second;
+mod ssh;
+mod sshd;
+#[path = "../support/mod.rs"]
+mod support;
 mod trouble;
 
 use std::time::Duration;

@@ -300,18 +300,25 @@ fn a_plan_is_confirmed_by_its_id_and_a_held_lock_is_75() {
         .done()
         .exits(77)
         .says(&["this site wants the plan confirmed", id]);
+    // Those that fill the stores hold the lock shared: any number of them side by side, and no reset meanwhile.
     let lock = format!("/tmp/tradeops-{}.lock", stack.project.name);
-    let mut holder = stack
-        .world
-        .tradeops(&["eval", "--live", &format!("let l = lock::acquire(\"{lock}\", #{{ note: \"backfill\" }}); print(\"held\"); time::sleep(\"30s\")")])
-        .start();
-    holder.until("held");
-    stack
+    let holders: Vec<_> = ["backfill", "retention"]
+        .into_iter()
+        .map(|note| {
+            let script = format!(
+                "let l = lock::acquire(\"{lock}\", #{{ share: true, note: \"{note}\" }}); print(\"held\"); time::sleep(\"30s\")"
+            );
+            let mut holder = stack.world.tradeops(&["eval", "--live", &script]).start();
+            holder.until("held");
+            holder
+        })
+        .collect();
+    let held = stack
         .reset(&["--force", "--wipe-cache", "--confirm", id])
         .done()
-        .exits(75)
-        .says(&["backfill"]);
-    drop(holder);
+        .exits(75);
+    held.says(&["is shared by pid", "; and by pid"]);
+    drop(holders);
     assert_eq!(stack.redis(&["dbsize"]), "3");
     stack
         .reset(&["--force", "--wipe-cache", "--confirm", id])

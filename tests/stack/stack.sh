@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The stack: `stack.sh up|down|env|ps`; see the usage below. What it makes carries the label
+# The stack: `stack.sh up|prepare|seed|down|env|ps|heal`; see the usage below. What it makes carries the label
 # `com.tradeops.stack`, and only that it removes.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -9,10 +9,14 @@ usage() {
     cat >&2 <<'END'
 usage: stack.sh up   [--prefix P] [--offset N] [--services "a b"] [--extras] [--replace] [--interval D]
                 [--wait S] [--set K=V]...
+       stack.sh prepare [the same]
+       stack.sh seed [--prefix P]
        stack.sh down [--prefix P] [--wipe]
        stack.sh env  [--prefix P]
        stack.sh ps   [--prefix P]
        stack.sh heal [--prefix P] SERVICE
+  prepare         all that `up` does before it starts containers: for another program to start them
+  seed            puts the rows into the stores that run
   --prefix P      stands before every name: another stack beside the first (`t-`)
   --offset N      is added to every port (default 20000, and then what it was the last time)
   --services ...  only these, and what they depend on
@@ -213,11 +217,13 @@ wait_ready() { # PID of Compose
     done
 }
 
+# Not part of the time that a start may take; where all images are there, nothing happens.
+fetch_images() { compose pull --policy missing --quiet "${services[@]}" >&2; }
+
 start() {
     say "starting '$name' (prefix '$prefix', port offset $offset)"
     rm -f "$home/up"
-    # Not part of the time that a start may take; where all images are there, nothing happens.
-    compose pull --policy missing --quiet "${services[@]}" >&2
+    fetch_images
     local before unused
     before=$(docker volume ls --quiet --filter "label=$label")
     compose --progress plain up --detach "${services[@]}" >"$home/compose.log" 2>&1 &
@@ -229,15 +235,26 @@ start() {
     echo "$(wanted) $(containers | wc -l)" >"$home/up"
 }
 
-up() {
+lay_out() {
     "$stack_dir/setup.sh"
     settle_ownership
     write_env
     prepare_folders
     docker network inspect "$data_network" >/dev/null 2>&1 ||
         docker network create --label "$label" "$data_network" >/dev/null
+}
+
+prepare() {
+    lay_out
+    fetch_images
+}
+
+seed() { "$stack_dir/seed.sh" "$prefix" "$(kept QUESTDB_PORT)"; }
+
+up() {
+    lay_out
     nothing_to_do || start
-    "$stack_dir/seed.sh" "$prefix" "$(kept QUESTDB_PORT)"
+    seed
     say "the stack '$name' is ready after $SECONDS s ($(containers | wc -l) containers)"
 }
 
@@ -272,6 +289,8 @@ END
 
 case $command in
     up) up ;;
+    prepare) prepare ;;
+    seed) seed ;;
     down) down ;;
     env) print_env ;;
     ps) containers | sort | column -t -l 3 ;;

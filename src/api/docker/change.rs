@@ -21,6 +21,7 @@ const ERRORS: &[Kind] = &[
     Kind::Unknown,
     Kind::Unreachable,
     Kind::Refused,
+    Kind::Invalid,
 ];
 
 /// What all of these share. One that is already as wanted gives `changed: false`.

@@ -75,8 +75,8 @@ pub(super) const ABOUT: Primitive = Primitive {
     name: "info",
     returns: Ty::Record(&INFO),
     errors: READ_ERRORS,
-    doc: "Tells about the engine and its host: version, cores, memory, number of containers, warnings.",
-    example: "print(docker::info().version);",
+    doc: "Tells about the engine and its host: where it was reached and why there, version, cores, memory, number of containers, warnings.",
+    example: "let engine = docker::info();\nprint(`${engine.version} at ${engine.address}, context ${engine.context}`);",
     target: |_| "docker".into(),
     call: |call| Ok(INFO.record(&engine(call).info(call.cx())?)),
     ..Primitive::READ

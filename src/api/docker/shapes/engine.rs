@@ -216,6 +216,17 @@ pub(in crate::api::docker) static INFO: Shape = Shape {
             Ty::Str,
             "where it was reached: `unix:///var/run/docker.sock`",
         ),
+        field(
+            "chosen_by",
+            Ty::Opt(&Ty::Str),
+            "who chose it: `DOCKER_HOST`, a context and where it is set; `()` when nobody did, and it is the default socket",
+        ),
+        field(
+            "context",
+            Ty::Str,
+            "the `docker` command's context; `default` when none is used",
+        ),
+        field("tls", Ty::Bool, "whether it is reached with TLS"),
         field("version", Ty::Str, "the engine's version"),
         field(
             "api_version",
