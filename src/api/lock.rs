@@ -56,9 +56,9 @@ static HOLDER: Shape = Shape {
         ),
         field("note", Ty::Opt(&Ty::Str), "what it said it is doing"),
         field(
-            "is_shared",
+            "share",
             Ty::Bool,
-            "whether it is held shared, so that others may hold it, too",
+            "whether it is held with `share`, so that others may hold it, too",
         ),
         field(
             "others",

@@ -103,7 +103,7 @@ impl Error {
 }
 
 fn held_text(path: &Path, holder: &Holder, ours: bool, waited: Option<Duration>) -> String {
-    let how = if holder.is_shared { "shared" } else { "held" };
+    let how = if holder.share { "shared" } else { "held" };
     let mut text = format!("the lock `{}` is {how} by ", path.display());
     match holder.pid {
         Some(pid) if ours => drop(write!(text, "this very process, pid {pid},")),

@@ -154,7 +154,7 @@ pub struct Holder {
     /// What it said it is doing.
     pub note: Option<String>,
     /// Whether others may hold it, too.
-    pub is_shared: bool,
+    pub share: bool,
     /// The processes that hold it beside this one.
     pub others: Vec<i64>,
 }
@@ -171,7 +171,7 @@ impl Holder {
             since: None,
             command: None,
             note: None,
-            is_shared: false,
+            share: false,
             others: Vec::new(),
         }
     }
@@ -229,10 +229,10 @@ pub(super) fn describe(path: &Path, file: &File) -> Holder {
     pids.sort_by_key(|pid| (*pid != i64::from(process::id()), *pid));
     pids.dedup();
     let mut nobody = Holder::nobody(path, State::Held);
-    nobody.is_shared = owners.iter().any(|owner| owner.shared);
+    nobody.share = owners.iter().any(|owner| owner.shared);
     let mut texts = Note::all_from(file);
     texts.retain(Note::is_believable);
-    if nobody.is_shared {
+    if nobody.share {
         // A line stays behind when its writer gives the lock back while others keep it.
         texts.retain(|text| text.host != system::host_name() || pids.contains(&text.pid));
     }
@@ -262,7 +262,7 @@ pub(super) fn describe(path: &Path, file: &File) -> Holder {
         since: Some(text.since),
         command: Some(text.command),
         note: text.note,
-        others: if nobody.is_shared { pids } else { Vec::new() },
+        others: if nobody.share { pids } else { Vec::new() },
         ..nobody
     }
 }

@@ -210,7 +210,7 @@ mod tests {
         assert!(text.contains("backfill"), "{text}");
         drop(first);
         let seen = holder(&path).unwrap();
-        assert_eq!((seen.state, seen.is_shared), (State::Held, true));
+        assert_eq!((seen.state, seen.share), (State::Held, true));
         assert!(acquire(&cx, &path, None, None, Exclusive).is_err());
         drop(second);
         assert_eq!(
@@ -220,7 +220,7 @@ mod tests {
         );
         assert_eq!(holder(&path).unwrap().state, State::Free);
         let alone = acquire(&cx, &path, None, None, Exclusive).unwrap();
-        assert!(!holder(&path).unwrap().is_shared);
+        assert!(!holder(&path).unwrap().share);
         assert!(acquire(&cx, &path, None, None, Shared).is_err());
         drop(alone);
     }
