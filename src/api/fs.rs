@@ -242,6 +242,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         },
         archive::READ,
         archive::WRITE,
+        wipe::REFUSES_TO_WIPE,
         wipe::WIPE,
         Primitive {
             name: "make_dir",

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
 use rhai::NativeCallContextStore;
@@ -50,14 +51,17 @@ pub struct ScriptSettings(pub toml::Table);
 pub struct AtEnd {
     closure: FnPtr,
     frame: Arc<Frame>,
+    /// How long the clean-up may take for its sake.
+    pub limit: Duration,
     #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
     context: NativeCallContextStore,
 }
 
 impl AtEnd {
-    pub(super) fn new(closure: FnPtr, call: &Call<'_>) -> Self {
+    pub(super) fn new(closure: FnPtr, limit: Duration, call: &Call<'_>) -> Self {
         Self {
             closure,
+            limit,
             frame: call.branch.frame.clone(),
             #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
             context: call.native().store_data(),

@@ -16,6 +16,9 @@ use super::{AtEnd, Call, Cleanup, Failure, Kind, Namespace, Primitive, Ty, enter
 use crate::gate::Access;
 use crate::run::{Cx, Stop};
 
+/// Who presses Ctrl-C waits for it.
+const LONGEST_CLEANUP: Duration = Duration::from_secs(60);
+
 pub(super) static NAMESPACE: Namespace = Namespace {
     name: "task",
     doc: "Concurrency, limits and retries. No script sees a thread: `task::map` takes items and a function.",
@@ -149,15 +152,25 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                 Ty::Closure,
                 "called without arguments when the run ends",
             )],
+            options: &[option(
+                "limit",
+                Ty::Duration,
+                "\"5s\"",
+                "how long it may take, at most a minute",
+            )],
             access: Access::Local,
             returns: Ty::Unit,
-            doc: "Registers a function to be called when the run ends, however it ends: Ctrl-C, deadline, denial, error. The last registered runs first; all together have 5 seconds.",
+            doc: "Registers a function to be called when the run ends, however it ends: Ctrl-C, deadline, denial, error. The last registered runs first; all together have the longest of their limits, and a second Ctrl-C ends them.",
             example: "task::cleanup(|| print(\"done\"))",
             call: |call| {
                 call.run()
                     .resources()
                     .get_or(Cleanup::default)
-                    .add(AtEnd::new(closure(call, "work")?, call));
+                    .add(AtEnd::new(
+                        closure(call, "work")?,
+                        call.args().duration("limit").min(LONGEST_CLEANUP),
+                        call,
+                    ));
                 Ok(Dynamic::UNIT)
             },
             ..Primitive::PURE

@@ -1,6 +1,7 @@
 //! Where an engine listens, as `DOCKER_HOST` and contexts write it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
@@ -59,6 +60,20 @@ impl Address {
                 "`{scheme}://` is none of `unix://`, `tcp://` and `ssh://`"
             )),
         }
+    }
+}
+
+impl Address {
+    /// The host, in brackets where an address needs them, when it is another machine's.
+    pub(super) fn other_host(&self) -> Option<String> {
+        let host = match self {
+            Self::Unix(_) => return None,
+            Self::Tcp { host, .. } => host,
+            Self::Ssh(to) => &to.host,
+        };
+        let here = host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        (!here).then(|| bracketed(host))
     }
 }
 
@@ -175,6 +190,22 @@ mod tests {
         ] {
             let shown_now = Address::parse(text, 2375).map(|a| a.to_string());
             assert_eq!(shown_now.as_deref(), Ok(shown), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_machine_is_told_from_this_one() {
+        for (text, host) in [
+            ("unix:///run/x.sock", None),
+            ("tcp://127.0.0.1:2375", None),
+            ("tcp://LocalHost", None),
+            ("ssh://ops@[::1]", None),
+            ("tcp://10.1.2.3:2375", Some("10.1.2.3")),
+            ("tcp://[fd00::1]:2375", Some("[fd00::1]")),
+            ("ssh://ops@box:2222", Some("box")),
+        ] {
+            let parsed = Address::parse(text, 2375).expect(text);
+            assert_eq!(parsed.other_host().as_deref(), host, "{text}");
         }
     }
 

@@ -15,6 +15,8 @@ const PROJECT: &str = "com.docker.compose.project";
 const SERVICE: &str = "com.docker.compose.service";
 const NUMBER: &str = "com.docker.compose.container-number";
 const ONEOFF: &str = "com.docker.compose.oneoff";
+/// Where this machine reaches what its own engine's containers publish.
+const HERE: &str = "127.0.0.1";
 
 /// A container as the list shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,6 +51,8 @@ pub struct Container {
     pub networks: BTreeMap<String, Option<String>>,
     /// All labels.
     pub labels: BTreeMap<String, String>,
+    /// The host on which this machine reaches what it publishes: `127.0.0.1`, or the name of the engine's machine.
+    pub host: String,
 }
 
 /// A port of a container.
@@ -102,6 +106,11 @@ impl Engine {
             client.list_containers(Some(options)).await
         })?;
         let mut containers: Vec<_> = list.into_iter().map(Container::from).collect();
+        if let Some(host) = self.endpoint()?.other_host() {
+            for container in &mut containers {
+                container.host.clone_from(&host);
+            }
+        }
         containers.sort_by(|a, b| a.place().cmp(&b.place()));
         Ok(containers)
     }
@@ -196,6 +205,7 @@ impl From<ContainerSummary> for Container {
                     .unwrap_or_default(),
             ),
             labels,
+            host: HERE.to_owned(),
         }
     }
 }

@@ -229,6 +229,12 @@ impl Endpoint {
         self.address.to_string()
     }
 
+    /// The host of an engine that is on another machine, as addresses have it (IPv6 in brackets). A socket or a port of this
+    /// machine may lead to another one all the same; that shows in what the engine says about its host.
+    pub fn other_host(&self) -> Option<String> {
+        self.address.other_host()
+    }
+
     /// The context's name; `default` where none is used.
     pub fn context(&self) -> &str {
         &self.context

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::engine::ANSWER;
 use super::{Engine, Error};
 use crate::run::Cx;
+use crate::system;
 
 /// An engine and its host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +18,8 @@ pub struct EngineInfo {
     pub context: String,
     /// Whether it is reached with TLS.
     pub tls: bool,
+    /// Whether its host is this machine, so that its paths are paths here.
+    pub local: bool,
     /// The engine's version.
     pub version: String,
     /// The newest API version that it speaks.
@@ -75,6 +78,9 @@ impl Engine {
                     chosen_by: endpoint.origin().map(str::to_owned),
                     context: endpoint.context().to_owned(),
                     tls: endpoint.tls(),
+                    // A socket may be a tunnel's: the engine's host has to bear this machine's name, too.
+                    local: endpoint.other_host().is_none()
+                        && info.name.as_ref() == Some(&system::host_name()),
                     version: text(info.server_version),
                     api_version: text(version.api_version),
                     host_name: text(info.name),

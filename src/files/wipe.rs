@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::Error;
 use crate::run::{Cx, Effect};
+use crate::system;
 
 /// What was removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -79,7 +80,17 @@ pub fn checked(path: &Path, roots: &[PathBuf]) -> Result<OwnedFd, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = openat(CWD, path, flags, Mode::empty()).map_err(|e| io_error(path, e))?;
     not_mounted(&folder, path)?;
-    Ok(folder)
+    // Not when half of it is gone.
+    match system::mounted_below(path) {
+        Ok(None) => Ok(folder),
+        Ok(Some(point)) => Err(refused(&format!(
+            "something is mounted below it, at `{}`",
+            point.display()
+        ))),
+        Err(error) => Err(refused(&format!(
+            "what is mounted below it is not known: {error}"
+        ))),
+    }
 }
 
 /// The kernel itself says whether something is mounted on a folder: a bind mount of the same file system has the device number
@@ -211,6 +222,7 @@ mod tests {
         let root = root.path().canonicalize().unwrap();
         let inside = root.join("data/inside");
         std::fs::create_dir_all(&inside).unwrap();
+        std::fs::write(root.join("data/x"), "1").unwrap();
         std::fs::create_dir_all(root.join("precious")).unwrap();
         std::fs::write(root.join("precious/x"), "1").unwrap();
         let there = root.clone();
@@ -236,9 +248,8 @@ mod tests {
         })
         .join()
         .unwrap();
-        assert_eq!(
-            std::fs::read_to_string(root.join("precious/x")).unwrap(),
-            "1"
-        );
+        for left in ["data/x", "precious/x"] {
+            assert_eq!(std::fs::read_to_string(root.join(left)).unwrap(), "1");
+        }
     }
 }

@@ -134,9 +134,6 @@ pub(super) fn wait(
     }
 }
 
-/// How long all `task::cleanup` closures of a run may take together.
-const CLEANUP_BUDGET: Duration = Duration::from_secs(5);
-
 /// Runs what the script registered, the last first, on a branch of its own: the run's is stopped.
 pub(super) fn clean_up(
     run: &Arc<Run>,
@@ -151,9 +148,8 @@ pub(super) fn clean_up(
         return Vec::new();
     }
     run.begin_cleanup();
-    let cx = run
-        .cx()
-        .with_cancel(Cancel::root().child_within(CLEANUP_BUDGET));
+    let budget = closures.iter().map(|c| c.limit).max().unwrap_or_default();
+    let cx = run.cx().with_cancel(Cancel::root().child_within(budget));
     let (send, done) = mpsc::channel();
     let (engine, run, names) = (engine.clone(), run.clone(), closures.len());
     let _ = std::thread::Builder::new()
@@ -164,7 +160,7 @@ pub(super) fn clean_up(
                 let _ = send.send(answer.map_err(|failure| failure.message));
             }
         });
-    let end = Instant::now() + CLEANUP_BUDGET + GRACE;
+    let end = Instant::now() + budget + GRACE;
     let mut left = Vec::new();
     let mut ended = 0;
     while ended < names {

@@ -80,16 +80,7 @@ pub(super) fn percent(part: u64, all: u64) -> f64 {
 /// it hides the others.
 fn mount_of(table: &str, path: &Path) -> Option<(String, String)> {
     let mut best: Option<(PathBuf, String)> = None;
-    for line in table.lines() {
-        // 36 35 98:0 /root /mount/point options [optional...] - type source options
-        let Some((left, right)) = line.split_once(" - ") else {
-            continue;
-        };
-        let Some(point) = left.split(' ').nth(4) else {
-            continue;
-        };
-        let point = PathBuf::from(std::ffi::OsStr::from_bytes(&unescape(point)));
-        let kind = right.split(' ').next().unwrap_or_default().to_owned();
+    for (point, kind) in mounts(table) {
         let longer = best
             .as_ref()
             .is_none_or(|(b, _)| point.components().count() >= b.components().count());
@@ -98,6 +89,25 @@ fn mount_of(table: &str, path: &Path) -> Option<(String, String)> {
         }
     }
     best.map(|(point, kind)| (point.display().to_string(), kind))
+}
+
+/// Mount points and their types.
+fn mounts(table: &str) -> impl Iterator<Item = (PathBuf, String)> {
+    table.lines().filter_map(|line| {
+        // 36 35 98:0 /root /mount/point options [optional...] - type source options
+        let (left, right) = line.split_once(" - ")?;
+        let point = unescape(left.split(' ').nth(4)?);
+        let kind = right.split(' ').next().unwrap_or_default().to_owned();
+        Some((PathBuf::from(std::ffi::OsStr::from_bytes(&point)), kind))
+    })
+}
+
+/// A place below `path`, which is real, where something is mounted.
+pub fn mounted_below(path: &Path) -> Result<Option<PathBuf>, Error> {
+    let table = read("/proc/thread-self/mountinfo")?;
+    Ok(mounts(&table)
+        .map(|(point, _)| point)
+        .find(|point| point.starts_with(path) && point != path))
 }
 
 /// The kernel writes blanks, tabs, newlines and backslashes of a path as `\040` and such.

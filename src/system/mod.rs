@@ -15,7 +15,7 @@ mod processes;
 mod tool;
 mod unit;
 
-pub use disk::{Disk, disk};
+pub use disk::{Disk, disk, mounted_below};
 pub use error::Error;
 pub use fail2ban::{Fail2ban, Jail, fail2ban};
 pub use firewall::{Firewall, firewalls};

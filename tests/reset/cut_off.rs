@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::Stack;
+use crate::support::processes_with;
 
 /// So many lines of the journal, then a kill.
 fn kill_after(stack: &Stack, lines: usize) -> bool {
@@ -70,6 +71,62 @@ fn a_killed_run_is_gone_on_with() {
         );
         stack.is_well();
     }
+}
+
+/// The same at moments of the clock: some, or for `make soak` many.
+fn moments() -> Vec<Duration> {
+    let count = if std::env::var("TRADEOPS_KILL_POINTS").as_deref() == Ok("all") {
+        24
+    } else {
+        3
+    };
+    (1..=count)
+        .map(|n| Duration::from_millis(4800 * n / count))
+        .collect()
+}
+
+#[test]
+fn ctrl_c_at_any_moment_frees_the_lock_and_the_next_run_ends_it() {
+    let stack = Stack::new();
+    let lock = format!("/tmp/tradeops-{}.lock", stack.project.name);
+    let file = stack.project.file().display().to_string();
+    let mut interrupted = 0;
+    for moment in moments() {
+        let running = stack.reset(&["--force", "--wipe-logs"]).start();
+        std::thread::sleep(moment);
+        running.signal(Signal::INT);
+        let done = running.end();
+        assert!(
+            done.code == 130 || done.code == 0,
+            "after {moment:?}: {}\n{}{}",
+            done.code,
+            done.out,
+            done.err
+        );
+        interrupted += usize::from(done.code == 130);
+        if let Ok(file) = std::fs::File::open(&lock) {
+            assert!(file.try_lock().is_ok(), "after {moment:?} the lock is held");
+        }
+        assert_eq!(
+            processes_with(&file),
+            Vec::<String>::new(),
+            "after {moment:?}"
+        );
+        if done.code == 130 {
+            assert!(done.err.contains("interrupted after"), "{}", done.err);
+        }
+        let next = stack.reset(&["--force"]).done().exits(0);
+        let begun = done.err.contains("done until then") || next.err.contains("going on with");
+        assert!(
+            done.code == 0 || begun || moment < Duration::from_secs(2),
+            "after {moment:?}: {}{}",
+            done.err,
+            next.err
+        );
+        stack.is_well();
+        assert_eq!(stack.redis(&["dbsize"]), "3", "after {moment:?}");
+    }
+    assert!(interrupted > 0, "no run was interrupted");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 #[path = "../support/compose_project.rs"]
 mod compose_project;
 mod cut_off;
+mod plan;
+mod stores;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -68,14 +70,7 @@ impl Stack {
     }
 
     pub(crate) fn reset(&self, flags: &[&str]) -> Run {
-        let file = self.project.file().display().to_string();
-        let mut args = vec!["reset", "--file", &file, "--skip-health"];
-        args.extend(flags);
-        let run = self.world.tradeops(&args).limit(Duration::from_secs(120));
-        match std::env::var("DOCKER_HOST") {
-            Ok(host) => run.env("DOCKER_HOST", host),
-            Err(_) => run,
-        }
+        run_reset(&self.world, &self.project, flags)
     }
 
     /// What must be so after whatever was done: all run, and what no flag named is there.
@@ -100,6 +95,18 @@ impl Stack {
     fn ids(&self) -> String {
         let filter = format!("label=com.docker.compose.project={}", self.project.name);
         docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])
+    }
+}
+
+/// The workflow on a project, in a world.
+pub(crate) fn run_reset(world: &World, project: &ComposeProject, flags: &[&str]) -> Run {
+    let file = project.file().display().to_string();
+    let mut args = vec!["reset", "--file", &file, "--skip-health"];
+    args.extend(flags);
+    let run = world.tradeops(&args).limit(Duration::from_secs(120));
+    match std::env::var("DOCKER_HOST") {
+        Ok(host) => run.env("DOCKER_HOST", host),
+        Err(_) => run,
     }
 }
 
@@ -229,8 +236,21 @@ fn folders_are_emptied_only_below_the_projects_own_and_soft_beats_wipes() {
     std::fs::write(elsewhere.path().join("x"), "1").unwrap();
     let outside = STACK.replace("$FOLDER/logs", &elsewhere.path().display().to_string());
     stack.project.write(&outside, VOLUMES);
-    let done = stack.reset(&["--force", "--wipe-logs"]).done().exits(1);
-    done.says(&["may not be emptied: it is below none of the folders"]);
+    let before = (stack.ids(), changes(&stack.world).len());
+    for force in [
+        &["--wipe-logs", "--wipe-cache"][..],
+        &["--force", "--wipe-logs", "--wipe-cache"],
+    ] {
+        let done = stack.reset(force).done().exits(1);
+        done.says(&[
+            "may not be wiped: api:/app/logs",
+            "below none of the folders",
+            "[settings.reset] roots",
+        ]);
+    }
+    // Not when Redis is wiped already, or stopped: before anything.
+    assert_eq!((stack.ids(), changes(&stack.world).len()), before);
+    assert_eq!(stack.redis(&["dbsize"]), "3");
     assert!(elsewhere.path().join("x").exists());
 }
 

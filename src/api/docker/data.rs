@@ -36,7 +36,8 @@ pub(super) const SAVE: Primitive = Primitive {
     doc: "Saves what is in a folder of a container, a named volume or a bind mount as well as its own files, into a file on this machine.\nIt is written beside, read back against its digest, \
           and renamed: the file is whole, or not there. Stop what writes there before.",
     example: "docker::save(\"trading-redis\", \"/data\", \"/tmp/tradeops-example.tar\").size_bytes",
-    target: on_container,
+    // The container stays as it is: what is read of it later in a plan is known.
+    target: |a| format!("docker/saves/{}", a.str("name")),
     preview: Some(preview_of_it),
     call: |call| {
         let a = call.args();

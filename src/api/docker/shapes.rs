@@ -61,6 +61,11 @@ pub(super) static CONTAINER: Shape = Shape {
         field("id", Ty::Str, "the full id"),
         field("image_id", Ty::Str, "the image's id"),
         LABELS,
+        field(
+            "host",
+            Ty::Str,
+            "where this machine reaches what it publishes: `127.0.0.1`, or the name of the engine's machine",
+        ),
     ],
 };
 

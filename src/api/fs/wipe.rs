@@ -1,8 +1,10 @@
-//! `fs::wipe`.
+//! `fs::wipe`, and whether it would refuse.
 
 use std::path::PathBuf;
 
-use crate::api::{Args, Primitive, Shape, Ty, field, option, param};
+use rhai::Dynamic;
+
+use crate::api::{Args, Param, Primitive, Shape, Ty, field, option, param};
 use crate::files;
 use crate::gate::{Access, Blast};
 
@@ -24,20 +26,41 @@ pub(super) static WIPED: Shape = Shape {
     ],
 };
 
+const PARAMS: &[Param] = &[
+    param(
+        "path",
+        Ty::Str,
+        "the folder: an absolute path without links",
+    ),
+    param(
+        "roots",
+        Ty::List(&Ty::Str),
+        "folders below which something may be emptied; none of them itself",
+    ),
+];
+
+pub(super) const REFUSES_TO_WIPE: Primitive = Primitive {
+    name: "refuses_to_wipe",
+    params: PARAMS,
+    returns: Ty::Opt(&Ty::Str),
+    errors: READING,
+    doc: "Why `wipe` would refuse a folder as it is now, or `()`.\nFor a look before anything is stopped; `wipe` looks again.",
+    example: "let why = fs::refuses_to_wipe(\"/tmp\", [\"/srv\"]);\nif why != () { print(why); }",
+    target,
+    call: |call| {
+        let a = call.args();
+        Ok(match files::checked(path(a), &roots(a)) {
+            Ok(_) => Dynamic::UNIT,
+            Err(files::Error::Refused { why, .. }) => why.into(),
+            Err(error) => return Err(error.into()),
+        })
+    },
+    ..Primitive::READ
+};
+
 pub(super) const WIPE: Primitive = Primitive {
     name: "wipe",
-    params: &[
-        param(
-            "path",
-            Ty::Str,
-            "the folder: an absolute path without links",
-        ),
-        param(
-            "roots",
-            Ty::List(&Ty::Str),
-            "folders below which something may be emptied; none of them itself",
-        ),
-    ],
+    params: PARAMS,
     options: &[option(
         "keep",
         Ty::List(&Ty::Str),

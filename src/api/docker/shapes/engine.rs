@@ -227,6 +227,11 @@ pub(in crate::api::docker) static INFO: Shape = Shape {
             "the `docker` command's context; `default` when none is used",
         ),
         field("tls", Ty::Bool, "whether it is reached with TLS"),
+        field(
+            "local",
+            Ty::Bool,
+            "whether its host is this machine, so that its folders are folders here",
+        ),
         field("version", Ty::Str, "the engine's version"),
         field(
             "api_version",
