@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What `make test` does too briefly to find what is rare: each part for minutes, each with a limit of its own.
 #
-#     tests/soak.sh            all parts, about a quarter of an hour on two quiet cores
+#     tests/soak.sh            all parts, about half an hour on two quiet cores
 #     tests/soak.sh locks ...  only these
 #
-# The part `health` wants the small stack and its variables, as `make soak` sets them. All of a part's output is in
+# The parts `health` and `cut_off` want the small stack and its variables, as `make soak` sets them. All of a part's output is in
 # target/soak/PART.log; a part that fails does not keep the others from running.
 set -euo pipefail
 self=$(realpath "$0")
@@ -14,7 +14,7 @@ cd "$(dirname "$self")/.."
 repeat_s=${TRADEOPS_SOAK_SECONDS:-180}
 cases=${TRADEOPS_SOAK_CASES:-100000}
 logs=target/soak
-all_parts=(locks parsers stopping health)
+all_parts=(locks parsers stopping health cut_off)
 
 say() { printf 'soak: %s\n' "$*" >&2; }
 
@@ -40,10 +40,17 @@ stopping() { again --test stopping --test process; }
 # Faults put into the stack and taken out again.
 health() { again --test health; }
 
+# A reset killed after every line of its journal; Ctrl-C at many moments of a reset and of a start.
+cut_off() {
+    export TRADEOPS_KILL_POINTS=all
+    cargo test --test reset -- cut_off && cargo test --test startup -- interrupted
+}
+
 # What is still running after this is ended, children and all: twice what it takes when nothing is wrong, and more.
 limit_of() {
     case $1 in
         locks) echo 300 ;;
+        cut_off) echo 1800 ;;
         parsers) echo $((cases / 100 + 60)) ;;
         *) echo $((repeat_s + 420)) ;;
     esac

@@ -69,6 +69,13 @@ impl Board {
         answer
     }
 
+    /// Tells what waits for what before anything has ended.
+    pub(super) fn begins(&self, waiting: &[(usize, Vec<usize>)]) {
+        if let Some(live) = &self.live {
+            live.head.set_message(self.waits(waiting));
+        }
+    }
+
     /// Tells how a part ended, and what waits for what now.
     pub(super) fn ended(
         &self,

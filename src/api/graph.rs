@@ -182,6 +182,7 @@ fn graph(call: &Call<'_>) -> Answer {
     let began: Vec<Mutex<Option<i64>>> = nodes.iter().map(|_| Mutex::new(None)).collect();
     let from = Instant::now();
     let native = call.native();
+    board.begins(&order.waiting());
     spread(
         call,
         &cx,

@@ -299,3 +299,48 @@ fn a_bundle_is_read_again_and_compared() {
         .exits(70)
         .says(&["no.tar.gz"]);
 }
+
+#[test]
+fn ctrl_c_at_any_moment_leaves_a_whole_bundle_or_none() {
+    let (world, project) = (World::new(), up(STACK));
+    let mut interrupted = 0;
+    for moment in [150, 400, 700, 1000, 1600] {
+        let args = [
+            "diagnose",
+            "--project",
+            &project.name,
+            "api",
+            "--all",
+            "--bundle",
+            "bundles/api.tar.gz",
+        ];
+        let folder = world.path("bundles");
+        std::fs::create_dir_all(&folder).unwrap();
+        let run = world.tradeops(&args);
+        let run = match std::env::var("DOCKER_HOST") {
+            Ok(host) => run.env("DOCKER_HOST", host),
+            Err(_) => run,
+        };
+        let running = run.start();
+        std::thread::sleep(Duration::from_millis(moment));
+        running.signal(rustix::process::Signal::INT);
+        let done = running.end();
+        interrupted += usize::from(done.code == 130);
+        let left: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|f| f.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert!(
+            left.is_empty() || left == ["api.tar.gz"],
+            "after {moment} ms: {left:?}"
+        );
+        if !left.is_empty() {
+            let read = world
+                .tradeops(&["diagnose", "--from", "bundles/api.tar.gz", "-o", "json"])
+                .done();
+            assert_eq!(json(&read)["service"], "api", "after {moment} ms");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    assert!(interrupted > 0, "no look was interrupted");
+}

@@ -5,8 +5,11 @@
 #[path = "../support/compose_project.rs"]
 mod compose_project;
 mod failures;
+mod interrupted;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/terminal.rs"]
+mod terminal;
 mod tracing;
 
 use std::time::Duration;
@@ -16,7 +19,7 @@ use serde_json::Value;
 use support::{Done, Run, World};
 
 /// Redis, a job, and three applications that rest on them, in four phases.
-const STACK: &str = r#"
+pub(crate) const STACK: &str = r#"
   redis:
     image: $IMAGE
     command: [redis-server]

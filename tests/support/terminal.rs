@@ -16,6 +16,15 @@ pub(crate) fn isolate(command: &mut Command, folder: &Path) {
         .env_remove("TRADEOPS_PROFILE")
         .env_remove("TRADEOPS_OUTPUT")
         .env_remove("TRADEOPS_DEADLINE");
+    // Those of the test stack: a workflow would work on it.
+    for name in [
+        "COMPOSE_PROJECT_NAME",
+        "TRADEOPS_COMPOSE_FILE",
+        "TRADEOPS_ENV_FILE",
+        "TRADEOPS_SERVICES",
+    ] {
+        command.env_remove(name);
+    }
 }
 
 /// The binary at a terminal of its own, which `script` (util-linux) makes.
