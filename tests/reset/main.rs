@@ -9,12 +9,15 @@ mod plan;
 mod stores;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/terminal.rs"]
+mod terminal;
 
 use std::time::Duration;
 
 use compose_project::{ComposeProject, docker};
 use serde_json::Value;
 use support::{Done, Run, World};
+use terminal::Terminal;
 
 /// Redis with its data in a volume, and an application with its logs in a folder.
 const STACK: &str = r#"
@@ -345,6 +348,29 @@ fn a_plan_is_confirmed_by_its_id_and_a_held_lock_is_75() {
         .done()
         .exits(0);
     assert_eq!(stack.redis(&["dbsize"]), "0");
+}
+
+#[test]
+fn at_a_terminal_the_projects_name_is_typed() {
+    let stack = Stack::new();
+    let host = std::env::var("DOCKER_HOST")
+        .map_or_else(|_| String::new(), |h| format!("DOCKER_HOST={h} "));
+    let shell = format!(
+        "{host}\"$BIN\" reset --file {} --skip-health --force --wipe-cache; echo \"exit=$?\"",
+        stack.project.file().display()
+    );
+    for (typed, code) in [
+        ("something else", "exit=77"),
+        (&*stack.project.name, "exit=0"),
+    ] {
+        assert_eq!(stack.redis(&["dbsize"]), "3", "before {typed}");
+        let mut terminal = Terminal::open(&stack.world.work(), &shell);
+        terminal.wait("type the project's name to wipe redis:/data");
+        terminal.keys(&format!("{typed}\r"));
+        terminal.wait(code);
+    }
+    assert_eq!(stack.redis(&["dbsize"]), "0");
+    stack.is_well();
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! The binary at a terminal of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test binary uses another part of it, so an expectation would fail in some"
+)]
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
