@@ -617,6 +617,38 @@ fn steps_that_an_apply_did_not_reach_are_told() {
     assert_eq!(world.read("a").as_deref(), Some("x"));
 }
 
+/// What a second change of the same thing hits is not known before the first: it is allowed after that, and only then.
+#[test]
+fn a_step_on_what_an_earlier_one_changed_follows_it_and_never_comes_without_it() {
+    let world = World::new();
+    let plan = || {
+        world.file("flag", "");
+        world.file("a", "old");
+        world
+            .tradeops(&["run", "script.rhai", "--plan-out", "plan.json"])
+            .done()
+            .exits(0);
+    };
+    world.file(
+        "script.rhai",
+        &format!(
+            "{WRITES}if fs::exists(\"flag\") {{ fs::write_text(\"a\", \"first\"); }}\nfs::write_text(\"a\", \"second\");\n"
+        ),
+    );
+    plan();
+    world.tradeops(&["apply", "plan.json"]).done().exits(0);
+    assert_eq!(world.read("a").as_deref(), Some("second"));
+
+    plan();
+    std::fs::remove_file(world.path("flag")).unwrap();
+    world
+        .tradeops(&["apply", "plan.json"])
+        .done()
+        .exits(77)
+        .says(&["comes after `fs::write_text`", "has not happened"]);
+    assert_eq!(world.read("a").as_deref(), Some("old"));
+}
+
 #[test]
 fn apply_and_plan_together_are_refused() {
     let world = planned();

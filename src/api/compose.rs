@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::progress::Working;
 use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Ty, docker, option, param};
 use crate::compose::{Build, Changed, Down, Error, Project, Pull, Step, Stop, Up, Which};
-use crate::docker::Engine;
+use crate::docker::{Container, Engine};
 use crate::gate::{Access, Blast};
 use shapes::{CHANGED, DEPENDENCY, FORESEEN, MOUNT, NAMED, PORT, PROJECT, SERVICE, TOUCHED};
 
@@ -208,6 +208,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                         parts.join("; ")
                     },
                     identity: seen.identity.clone(),
+                    touches: seen.changed.iter().map(|c| format!("docker/{c}")).collect(),
                     facts: facts(&serde_json::json!({
                         "create": seen.create, "recreate": seen.recreate, "start": seen.start, "keep": seen.keep,
                     })),
@@ -283,10 +284,11 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             example: "compose::stop(compose::project(#{ name: \"trading\" }), #{ services: [\"api\"], timeout: \"30s\" });",
             preview: Some(|call| {
                 let services = chosen(call)?;
-                let running = containers(call, &services, true)?;
+                let existing = Existing::of(call, &services)?;
                 Ok(Blast {
-                    identity: running.join("\n"),
-                    ..named("stops", &running)
+                    identity: existing.identity(),
+                    touches: existing.touches(),
+                    ..named("stops", &existing.names(true))
                 })
             }),
             call: |call| {
@@ -317,9 +319,10 @@ pub(super) static NAMESPACE: Namespace = Namespace {
                   folders and external volumes stay.",
             example: "compose::down(compose::project(#{ name: \"trading\" }), #{ timeout: \"30s\" });",
             preview: Some(|call| {
-                let containers = containers(call, &[], false)?;
-                let mut blast = named("removes", &containers);
-                blast.identity = containers.join("\n");
+                let existing = Existing::of(call, &[])?;
+                let mut blast = named("removes", &existing.names(false));
+                blast.identity = existing.identity();
+                blast.touches = existing.touches();
                 if call.args().bool("volumes") {
                     let volumes: Vec<String> = project(call)?
                         .volumes
@@ -404,15 +407,37 @@ fn chosen(call: &Call<'_>) -> Result<Vec<String>, Failure> {
         .collect())
 }
 
-/// The names of the project's containers, of these services (empty: of all).
-fn containers(call: &Call<'_>, services: &[String], running: bool) -> Result<Vec<String>, Failure> {
-    Ok(project(call)?
-        .containers(call.cx(), &engine(call))?
-        .into_iter()
-        .filter(|c| !running || c.state == "running")
-        .filter(|c| services.is_empty() || c.service.as_ref().is_some_and(|s| services.contains(s)))
-        .map(|c| c.name)
-        .collect())
+/// Containers that exist when a plan is made, as a plan holds on to them: one that was made anew since is another.
+struct Existing(Vec<Container>);
+
+impl Existing {
+    fn of(call: &Call<'_>, services: &[String]) -> Result<Self, Failure> {
+        let ours = |c: &Container| c.service.as_ref().is_some_and(|s| services.contains(s));
+        let mut found = project(call)?.containers(call.cx(), &engine(call))?;
+        found.retain(|c| services.is_empty() || ours(c));
+        Ok(Self(found))
+    }
+
+    fn names(&self, only_running: bool) -> Vec<String> {
+        self.0
+            .iter()
+            .filter(|c| !only_running || c.state == "running")
+            .map(|c| c.name.clone())
+            .collect()
+    }
+
+    fn touches(&self) -> Vec<String> {
+        self.0
+            .iter()
+            .map(|c| format!("docker/{}", c.name))
+            .collect()
+    }
+
+    /// Those that do not run, too: what comes after them in the plan means them as they are.
+    fn identity(&self) -> String {
+        let line = |c: &Container| format!("{} {} {}", c.name, c.id, c.state == "running");
+        self.0.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
 }
 
 fn named(verb: &str, names: &[String]) -> Blast {
@@ -424,6 +449,7 @@ fn named(verb: &str, names: &[String]) -> Blast {
         },
         facts: facts(&serde_json::json!({ "of": names })),
         identity: String::new(),
+        ..Blast::default()
     }
 }
 

@@ -282,6 +282,7 @@ fs::remove("/tmp/tradeops-example-2.txt");"#,
                     ),
                     facts: facts(&[("bytes", Some(seen.size_bytes))]),
                     identity: format!("{} {} {}", seen.kind, seen.size_bytes, seen.modified),
+                    ..Blast::default()
                 })
             }),
             call: |call| Ok(REMOVED.record(&files::remove(call.cx(), path(call.args()))?)),
@@ -341,6 +342,7 @@ fn preview_write(call: &Call<'_>) -> Result<Blast, Failure> {
         identity: old.map_or_else(String::new, |seen| {
             format!("{} {}", seen.size_bytes, seen.modified)
         }),
+        ..Blast::default()
     })
 }
 

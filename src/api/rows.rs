@@ -70,5 +70,6 @@ pub(super) fn blast(summary: String, identity: String, looked: &impl serde::Seri
         summary,
         facts,
         identity,
+        ..Blast::default()
     }
 }

@@ -119,6 +119,8 @@ pub struct Foreseen {
     pub keep: Vec<String>,
     /// Each container, by id and state.
     pub identity: String,
+    /// The containers that would not be left alone, by their names: those that would be made, too.
+    pub changed: Vec<String>,
 }
 
 impl Project {
@@ -247,6 +249,14 @@ impl Project {
             foreseen
                 .identity
                 .extend(own.iter().map(|c| format!("{} {}\n", c.id, c.state)));
+            if foreseen.keep.last() == Some(&service.name) {
+                continue;
+            }
+            let named = own.iter().map(|c| c.name.clone());
+            foreseen.changed.extend(named);
+            if own.is_empty() {
+                foreseen.changed.push(self.first_container(service));
+            }
         }
         Ok(foreseen)
     }

@@ -139,6 +139,12 @@ pub struct ServiceMount {
 }
 
 impl Project {
+    /// What the first container of a service is called when it is made.
+    pub fn first_container(&self, service: &Service) -> String {
+        let given = service.container_name.clone();
+        given.unwrap_or_else(|| format!("{}-{}-1", self.name, service.name))
+    }
+
     /// Reads a project. With files or a folder: those. With a name alone: the files that its containers were
     /// made from, or the containers' labels where those files are gone; without containers, the file that
     /// Compose finds from here, under that name.

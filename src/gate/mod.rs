@@ -12,6 +12,7 @@ mod http_policy;
 mod mode;
 mod op;
 mod plan;
+mod planned;
 mod redact;
 mod resources;
 mod run;

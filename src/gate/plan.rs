@@ -20,6 +20,8 @@ pub struct Blast {
     pub facts: Map<String, Value>,
     /// What must still be so when the plan is applied: id, state, counts. Hashed into the fingerprint.
     pub identity: String,
+    /// What it changes beside its target, as targets: the containers of a project.
+    pub touches: Vec<String>,
 }
 
 /// One planned change.
@@ -39,6 +41,9 @@ pub struct Step {
     pub site: Site,
     /// What it would hit.
     pub blast: Blast,
+    /// The step, by its place in the plan, that would change what this one hits. It was not foreseen what this one hits
+    /// then, so there is nothing that must still be so; that step has to be done before.
+    pub after: Option<usize>,
 }
 
 /// A plan file.
@@ -100,7 +105,7 @@ pub enum PlanError {
 }
 
 /// The schema that this version writes and reads.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 impl Plan {
     /// The digest that ties it together. The facts of what a step would hit are only shown, and floats
@@ -151,7 +156,7 @@ impl Plan {
         Allowance {
             scripts: self.scripts,
             salt: self.salt,
-            open: Mutex::new(self.steps),
+            open: Mutex::new(self.steps.into_iter().map(Some).collect()),
         }
     }
 }
@@ -180,15 +185,15 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 pub struct Allowance {
     scripts: BTreeMap<String, String>,
     salt: String,
-    open: Mutex<Vec<Step>>,
+    /// By their places in the plan; those that happened are gone.
+    open: Mutex<Vec<Option<Step>>>,
 }
 
 impl Allowance {
-    /// Whether a script that comes in while the run goes on is the one that the plan saw.
-    pub(super) fn knows(&self, script: &str, digest: &str) -> bool {
-        self.scripts
-            .get(script)
-            .is_some_and(|known| known == digest)
+    /// Whether a script that comes in while the run goes on is another than the plan saw. One that it did not see (what
+    /// looks at the world once it is changed) may do what the plan allows, as all do.
+    pub(super) fn saw_another(&self, script: &str, digest: &str) -> bool {
+        self.scripts.get(script).is_some_and(|seen| seen != digest)
     }
 
     /// Takes the step that allows `op`; `Err` says why there is none.
@@ -196,22 +201,36 @@ impl Allowance {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let digest = digest(&self.salt, op);
         let name = op.name();
-        let Some(at) = open
+        let same = |step: &Step| step.op == name && step.digest == digest;
+        let Some((at, step)) = open
             .iter()
-            .position(|step| step.op == name && step.digest == digest)
+            .enumerate()
+            .find_map(|(at, step)| Some(at).zip(step.as_ref().filter(|step| same(step))))
         else {
             return Err(format!(
                 "`{name}` on `{}` with these arguments is not in the plan",
                 op.target
             ));
         };
-        if open[at].blast.identity != blast.identity {
-            return Err(format!(
-                "`{}` is not as it was when the plan was made: then {}, now {}",
-                op.target, open[at].blast.summary, blast.summary
-            ));
+        match step.after.map(|before| open.get(before)) {
+            // What it hits is what the step before made.
+            Some(Some(None)) => {}
+            Some(Some(Some(before))) => {
+                return Err(format!(
+                    "`{name}` on `{}` comes after `{}` on `{}` in the plan, and that has not happened",
+                    op.target, before.op, before.target
+                ));
+            }
+            Some(None) => return Err(format!("`{name}` comes after a step that the plan lacks")),
+            None if step.blast.identity != blast.identity => {
+                return Err(format!(
+                    "`{}` is not as it was when the plan was made: then {}, now {}",
+                    op.target, step.blast.summary, blast.summary
+                ));
+            }
+            None => {}
         }
-        open.remove(at);
+        open[at] = None;
         Ok(())
     }
 
@@ -220,6 +239,9 @@ impl Allowance {
         self.open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+            .iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 }

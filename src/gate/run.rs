@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::op::overlap;
-use super::plan::{SCHEMA, digest};
+use super::plan::SCHEMA;
+use super::planned::Planned;
 use super::{
     Access, Audit, Blast, Doom, DoomKind, Grants, Mode, Op, Outcome, Plan, Redactor, Resources,
-    Site, Step,
+    Site,
 };
 use crate::run::{Cx, Effect, EffectSink, Stop};
 
@@ -63,13 +63,6 @@ pub struct Run {
     ops: AtomicU64,
     sequence: Arc<AtomicU64>,
     cleaning: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Planned {
-    steps: Vec<Step>,
-    dirty: Vec<(String, Site)>,
-    incomplete: Option<String>,
 }
 
 /// A primitive that is being carried out now.
@@ -231,7 +224,7 @@ impl Run {
         let _flight = self.fly(op);
 
         if !op.access.acts() {
-            if let Some(site) = self.spoiled_by(&op.target) {
+            if let Some((_, site)) = self.spoiled_by(&op.target) {
                 self.set_incomplete(
                     op,
                     format!(
@@ -248,15 +241,18 @@ impl Run {
         match &self.mode {
             Mode::Plan => {
                 // A preview that reads what an earlier step spoils would tell of a world that will not be.
-                let blast = if let Some(site) = self.spoiled_by(&op.target) {
-                    Blast {
-                        summary: format!("depends on the change planned at {site}"),
-                        ..Blast::default()
+                let (after, blast) = match self.spoiled_by(&op.target) {
+                    Some((step, site)) => {
+                        let summary = format!("depends on the change planned at {site}");
+                        let unforeseen = Blast {
+                            summary,
+                            ..Blast::default()
+                        };
+                        (Some(step), unforeseen)
                     }
-                } else {
-                    preview()?
+                    None => (None, preview()?),
                 };
-                self.plan(op, blast);
+                lock(&self.planned).push(op, blast, after, &self.redactor);
                 return Ok(Pass::Planned);
             }
             // Clean-up sets right what a refused step left half done; what removes something still has to be planned.
@@ -342,15 +338,9 @@ impl Run {
         )
     }
 
-    fn spoiled_by(&self, target: &str) -> Option<Site> {
-        if !self.mode.is_plan() || target.is_empty() {
-            return None;
-        }
-        lock(&self.planned)
-            .dirty
-            .iter()
-            .find(|(dirty, _)| overlap(dirty, target))
-            .map(|(_, site)| site.clone())
+    fn spoiled_by(&self, target: &str) -> Option<(usize, Site)> {
+        let planning = self.mode.is_plan();
+        planning.then(|| lock(&self.planned).spoiled_by(target))?
     }
 
     /// Whether something planned would change `target`: a wait for it then returns at once.
@@ -358,32 +348,11 @@ impl Run {
         self.spoiled_by(target).is_some()
     }
 
-    fn plan(&self, op: &Op, blast: Blast) {
-        let mut planned = lock(&self.planned);
-        planned.dirty.push((op.target.clone(), op.site.clone()));
-        planned.steps.push(Step {
-            op: op.name(),
-            access: op.access,
-            target: self.redactor.text(&op.target).into_owned(),
-            args: self.redactor.json(&op.args),
-            digest: digest(self.redactor.salt(), op),
-            site: op.site.clone(),
-            blast: Blast {
-                summary: self.redactor.text(&blast.summary).into_owned(),
-                facts: match self.redactor.json(&blast.facts.into()) {
-                    serde_json::Value::Object(facts) => facts,
-                    _ => serde_json::Map::new(),
-                },
-                identity: blast.identity,
-            },
-        });
-    }
-
     /// Notes that another script comes in: run in place, or imported by a path that only the run knows.
     /// Under an applied plan it must be the one that the plan saw; else the run is doomed.
     pub fn bring_in(&self, script: &str, digest: String) -> bool {
         if let Mode::Apply(allowance) = &self.mode
-            && !allowance.knows(script, &digest)
+            && allowance.saw_another(script, &digest)
         {
             self.set_doom(Doom {
                 kind: DoomKind::Denied,

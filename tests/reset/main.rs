@@ -175,7 +175,9 @@ fn without_force_it_is_a_plan_and_says_what_would_be_lost() {
             "docker::remove",
             "docker::remove_volume",
             "fs::wipe",
-            "compose::up"
+            "compose::up",
+            "docker::start",
+            "docker::start",
         ],
         "{plan}"
     );
@@ -350,6 +352,45 @@ fn a_plan_is_confirmed_by_its_id_and_a_held_lock_is_75() {
     assert_eq!(stack.redis(&["dbsize"]), "0");
 }
 
+/// An image is a project's by its label, and nobody uses it when no container was made from it; another project's stays.
+#[test]
+fn pruning_removes_only_this_projects_unused_images() {
+    let stack = Stack::new();
+    let other = format!("{}-other", stack.project.name);
+    let redis = stack.project.container("redis");
+    let build = |tag: &str, project: &str| {
+        let tag = format!("{}-{tag}", stack.project.name);
+        let label = format!("LABEL com.docker.compose.project={project} tradeops.test={tag}");
+        docker(&["commit", "--change", &label, &redis, &tag]);
+        tag
+    };
+    let (used, unused, others) = (
+        build("used", &stack.project.name),
+        build("unused", &stack.project.name),
+        build("others", &other),
+    );
+    // A container has its image's labels, too: this one is nobody's.
+    let none = [
+        "--label",
+        "com.docker.compose.project=",
+        "--label",
+        "com.docker.compose.service=",
+    ];
+    let container = docker(&[&["create"], &none[..], &[used.as_str()]].concat());
+    let plan = stack.reset(&["--prune-images"]).done().exits(0);
+    let done = stack.reset(&["--force", "--prune-images"]).done();
+    let there =
+        [&used, &unused, &others].map(|tag| !docker(&["images", "--quiet", tag]).is_empty());
+    docker(&["rm", "--force", &container]);
+    for tag in [&used, &others] {
+        docker(&["rmi", "--force", tag]);
+    }
+    plan.shows(&["remove 1 unused images"]);
+    done.exits(0);
+    assert_eq!(there, [true, false, true]);
+    assert_eq!(stack.redis(&["dbsize"]), "3");
+}
+
 #[test]
 fn at_a_terminal_the_projects_name_is_typed() {
     let stack = Stack::new();
@@ -390,9 +431,37 @@ fn a_saved_plan_is_applied_and_an_overtaken_one_is_not() {
     stack
         .project
         .compose(&["up", "--detach", "--wait", "--force-recreate", "redis"]);
-    let done = apply(&stack);
-    assert_ne!(done.code, 0, "{}{}", done.out, done.err);
-    assert_eq!(stack.redis(&["dbsize"]), "3", "{}{}", done.out, done.err);
-    // What it stopped before that is started again.
+    let running = |stack: &Stack| {
+        let started = |service| {
+            docker(&[
+                "inspect",
+                "--format",
+                "{{.Id}} {{.State.StartedAt}}",
+                &stack.project.container(service),
+            ])
+        };
+        ["redis", "api"].map(started)
+    };
+    let before = running(&stack);
+    let done = apply(&stack).exits(77);
+    done.says(&["compose::stop"]);
+    assert_eq!(running(&stack), before, "something was stopped");
+    assert_eq!(stack.redis(&["dbsize"]), "3");
+    // So is one that is too old.
+    stack
+        .world
+        .tradeops(&["apply", "cache.plan", "--max-age", "1ms"])
+        .done()
+        .exits(77)
+        .says(&["old"]);
+    assert_eq!(running(&stack), before, "something was stopped");
+
+    // A plan of what is there now is carried out.
+    stack
+        .reset(&["--force", "--wipe-cache", "--plan-out", "cache.plan"])
+        .done()
+        .exits(0);
+    apply(&stack).exits(0);
+    assert_eq!(stack.redis(&["dbsize"]), "0");
     stack.is_well();
 }

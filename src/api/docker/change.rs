@@ -39,14 +39,6 @@ pub(super) const START: Primitive = Primitive {
     doc: "Starts a container.\nOne that runs is left alone: `changed` is `false`. `unknown`: it was sent and no answer came.",
     example: "docker::start(\"trading-redis\");\ndocker::wait_healthy(\"trading-redis\");",
     call: |call| Ok(CHANGE.record(&engine(call).start(call.cx(), named(call)?)?)),
-    // What a planned `compose::up` is to create is not there yet; which one it will be is not known either.
-    preview: Some(|call| match preview(call) {
-        Err(failure) if failure.kind == Kind::NotFound => Ok(Blast {
-            summary: "not there yet".into(),
-            ..Blast::default()
-        }),
-        other => other,
-    }),
     ..ON_CONTAINER
 };
 
@@ -242,6 +234,7 @@ pub(super) fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
         facts: facts.as_object().cloned().unwrap_or_default(),
         // A container that was started again since is not the one that the plan saw.
         identity: format!("{} {} {:?}", found.id, found.state, found.started_at),
+        ..Blast::default()
     })
 }
 

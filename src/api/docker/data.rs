@@ -108,6 +108,7 @@ pub(super) const REMOVE_VOLUME: Primitive = Primitive {
                 .cloned()
                 .unwrap_or_default(),
             identity: format!("{name} {}", found.is_some()),
+            ..Blast::default()
         })
     }),
     call: |call| Ok(GONE.record(&engine(call).remove_volume(call.cx(), call.args().str("name"))?)),

@@ -86,6 +86,7 @@ pub(super) const WIPE: Primitive = Primitive {
                 .and_then(|v| v.as_object().cloned())
                 .unwrap_or_default(),
             identity: at.display().to_string(),
+            ..Blast::default()
         })
     }),
     call: |call| {

@@ -167,6 +167,7 @@ fn preview(call: &Call<'_>, method: &str) -> Result<Blast, Failure> {
         summary: format!("{method} {url}, body of {bytes} bytes"),
         facts,
         identity,
+        ..Blast::default()
     })
 }
 
