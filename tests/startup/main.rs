@@ -211,6 +211,36 @@ fn a_plan_of_a_cold_start_changes_nothing() {
 }
 
 #[test]
+fn a_saved_plan_starts_what_it_names_also_where_a_container_is_made_anew() {
+    let (world, project) = (World::new(), ComposeProject::new(STACK));
+    let plan = || {
+        startup(&world, &project, &["--plan-out", "start.plan"])
+            .done()
+            .exits(0)
+    };
+    let apply = || {
+        world
+            .tradeops(&["apply", "start.plan"])
+            .limit(Duration::from_secs(120))
+            .done()
+    };
+    plan();
+    assert_eq!(ids(&project), "");
+    apply().exits(0);
+    let cold = ids(&project);
+    assert!(!cold.is_empty());
+    // It is used up: they are there now.
+    apply().exits(1);
+    assert_eq!(ids(&project), cold);
+
+    project.write(&STACK.replace("sleep, \"600\"", "sleep, \"601\""), "");
+    plan();
+    assert_eq!(ids(&project), cold);
+    apply().exits(0);
+    assert_ne!(ids(&project), cold);
+}
+
+#[test]
 fn fast_begins_each_as_soon_as_what_it_needs_is_ready() {
     let (world, project) = (World::new(), ComposeProject::new(STACK));
     let result = json(
