@@ -210,6 +210,11 @@ fn an_unhealthy_one_shows_its_last_probe_and_a_crash_loop_its_timeline() {
     image: $IMAGE
     command: [tail, /dev/zero]
     mem_limit: 16m
+    memswap_limit: 16m
+  execution:
+    image: $IMAGE
+    command: [sh, -c, "sleep 1; tail /dev/zero; exec sleep 600"]
+    mem_limit: 16m
     memswap_limit: 16m"#;
     let (world, project) = (World::new(), ComposeProject::new(trouble));
     project.compose(&["up", "--detach"]);
@@ -226,9 +231,35 @@ fn an_unhealthy_one_shows_its_last_probe_and_a_crash_loop_its_timeline() {
     ]);
     let killed = diagnose(&world, &project.name, &["ml"]).exits(2);
     killed.shows(&[
-        "the kernel killed it for want of memory of its limit of 16.0 MiB; exit code with 137",
+        "the kernel killed it at its memory limit of 16.0 MiB; it ended with 137 (SIGKILL",
         "oom",
     ]);
+    // The engine tells of it in an event, and only of what it had begun to watch.
+    let told = || {
+        docker(&[
+            "events",
+            "--since",
+            "1m",
+            "--until",
+            "0s",
+            "--filter",
+            "event=oom",
+            "--filter",
+            &format!("container={}", project.container("execution")),
+        ])
+    };
+    for _ in 0..100 {
+        if !told().is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    diagnose(&world, &project.name, &["execution"])
+        .exits(1)
+        .shows(&[
+            "the kernel killed a process of it at its memory limit of 16.0 MiB",
+            "at most 16.0 MiB since it started",
+        ]);
     std::thread::sleep(Duration::from_secs(2));
     let looping = json(&diagnose(&world, &project.name, &["api", "-o", "json"]));
     assert!(looping["restarts"].as_i64().unwrap() >= 2, "{looping}");

@@ -281,6 +281,11 @@ pub(super) static STATS: Shape = Shape {
             "its limit, else the host's memory",
         ),
         field("memory_percent", Ty::Float, "of the limit"),
+        field(
+            "memory_peak_bytes",
+            NUMBER,
+            "the most since it started, page cache and all; `()`: neither the engine nor this machine's kernel says it",
+        ),
         field("network_rx_bytes", Ty::Int, "received since it started"),
         field("network_tx_bytes", Ty::Int, "sent since it started"),
         field(
