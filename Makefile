@@ -18,7 +18,7 @@ test:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
 	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo test --workspace
 
-# What is rare: about half an hour, each part bounded (tests/soak.sh).
+# What is rare: about an hour, each part bounded (tests/soak.sh).
 soak:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
 	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && tests/soak.sh

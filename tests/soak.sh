@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # What `make test` does too briefly to find what is rare: each part for minutes, each with a limit of its own.
 #
-#     tests/soak.sh            all parts, about half an hour on two quiet cores
+#     tests/soak.sh            all parts, about an hour on two quiet cores
 #     tests/soak.sh locks ...  only these
 #
-# The parts `health` and `cut_off` want the small stack and its variables, as `make soak` sets them. All of a part's output is in
-# target/soak/PART.log; a part that fails does not keep the others from running.
+# The parts `health` and `cut_off` want the small stack and its variables, as `make soak` sets them; `diagnose` starts the whole one
+# beside it. All of a part's output is in target/soak/PART.log; a part that fails does not keep the others from running.
 set -euo pipefail
 self=$(realpath "$0")
 cd "$(dirname "$self")/.."
@@ -14,7 +14,7 @@ cd "$(dirname "$self")/.."
 repeat_s=${TRADEOPS_SOAK_SECONDS:-180}
 cases=${TRADEOPS_SOAK_CASES:-100000}
 logs=target/soak
-all_parts=(locks parsers stopping health cut_off)
+all_parts=(locks parsers stopping health cut_off diagnose)
 
 say() { printf 'soak: %s\n' "$*" >&2; }
 
@@ -46,11 +46,22 @@ cut_off() {
     cargo test --test reset -- cut_off && cargo test --test startup -- interrupted
 }
 
+# Each service of the whole stack, as it runs and when it is stopped.
+diagnose() {
+    local stack=(tests/stack/stack.sh) of=(--prefix w- --offset 20000) status=0 exports
+    "${stack[@]}" up "${of[@]}" --replace || return 1
+    exports=$("${stack[@]}" env "${of[@]}")
+    (eval "$exports" && unset TRADEOPS_SERVICES && cargo run --quiet -- run tests/diagnose/whole.rhai -o json) || status=$?
+    "${stack[@]}" down --prefix w- --wipe
+    return $status
+}
+
 # What is still running after this is ended, children and all: twice what it takes when nothing is wrong, and more.
 limit_of() {
     case $1 in
         locks) echo 300 ;;
         cut_off) echo 1800 ;;
+        diagnose) echo 900 ;;
         parsers) echo $((cases / 100 + 60)) ;;
         *) echo $((repeat_s + 420)) ;;
     esac

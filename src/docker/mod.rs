@@ -20,6 +20,7 @@ mod holdings;
 mod info;
 mod lines;
 mod logs;
+mod own_check;
 mod ready;
 mod ssh;
 mod ssh_trouble;

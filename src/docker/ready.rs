@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::detail::{ContainerDetail, meant};
 use super::engine::checked_name;
 use super::events::{EventRange, subscribe};
+use super::own_check::OwnCheck;
 use super::{Engine, Error};
 use crate::process::exit_meaning;
 use crate::run::Cx;
@@ -48,6 +49,8 @@ pub struct Readiness {
     pub settle: Duration,
     /// How long to wait at most.
     pub limit: Duration,
+    /// Whether its own health check is run meanwhile, as long as the engine has not. That it passes counts as a good look.
+    pub probe: bool,
 }
 
 /// A container that is ready.
@@ -57,7 +60,7 @@ pub struct Ready {
     pub name: String,
     /// Its state.
     pub state: String,
-    /// Its health.
+    /// Its health as the engine knows it: `starting` when only its own check has been run.
     pub health: Option<String>,
     /// Of a container that ended.
     pub exit_code: Option<i64>,
@@ -155,6 +158,7 @@ async fn follow(
         last: "unknown".into(),
     };
     let mut there = false;
+    let mut own = None;
     loop {
         let left = readiness.limit.saturating_sub(began.elapsed());
         let look = tokio::time::timeout(
@@ -163,6 +167,9 @@ async fn follow(
         );
         let found = match look.await {
             Ok(Ok(found)) => {
+                if readiness.probe && own.is_none() {
+                    own = OwnCheck::of(found.config.as_ref());
+                }
                 Some(ContainerDetail::from(found)).filter(|d| meant(name, &d.id, &d.name))
             }
             Ok(Err(Wire::DockerResponseServerError {
@@ -184,11 +191,22 @@ async fn follow(
             .signed_duration_since(detail.started_at.unwrap_or(now))
             .to_std()
             .unwrap_or_default();
-        let settled = |seen: &Seen| {
-            ago + began.elapsed() >= readiness.settle || seen.since.elapsed() >= readiness.settle
-        };
+        let run = ago + began.elapsed();
+        let settled = |seen: &Seen| run.max(seen.since.elapsed()) >= readiness.settle;
         let mut pause = LOOK;
-        match judge(&detail, readiness.until, seen.crashes) {
+        let mut look = judge(&detail, readiness.until, seen.crashes);
+        let mut probed = None;
+        if let Some(own) = own
+            .as_mut()
+            .filter(|_| look == Look::NotYet && starting(&detail))
+        {
+            let left = readiness.settle.saturating_sub(run);
+            let passed = own.look(client, &detail.id, detail.started_at, left).await;
+            look = if passed > 0 { Look::Good } else { look };
+            pause = own.rest().clamp(AGAIN, LOOK);
+            probed = Some(passed);
+        }
+        match look {
             Look::Never(reason) => return Ok(End::Never(reason)),
             Look::Ended(reason) => {
                 let since = *seen.ended.get_or_insert_with(Instant::now);
@@ -208,13 +226,13 @@ async fn follow(
                     seen.since = Instant::now();
                 }
                 seen.good += 1;
-                // The engine's own probes are looks, too.
-                let good = seen.good.max(passed(&detail));
+                // The engine's own probes are looks, too; between two of ours there is nothing new to see.
+                let good = probed.unwrap_or_else(|| seen.good.max(passed(&detail)));
                 if readiness.until == Until::Completed || (good >= readiness.good && settled(&seen))
                 {
                     return Ok(End::Ready(ready(&detail, began)));
                 }
-                pause = AGAIN;
+                pause = if probed.is_some() { pause } else { AGAIN };
             }
         }
         seen.last = told(&detail);
@@ -222,28 +240,38 @@ async fn follow(
         if left.is_zero() {
             return Ok(End::Late(seen.last));
         }
-        let next = async {
-            match events.as_mut() {
-                Some(stream) => stream.next().await,
-                None => std::future::pending().await,
-            }
-        };
-        match tokio::time::timeout(left.min(pause), next).await {
-            Ok(Some(Ok(event))) => {
-                let action = event.action.unwrap_or_default();
-                if action == "die" {
-                    seen.crashes += 1;
+        let until = Instant::now() + left.min(pause);
+        loop {
+            let next = async {
+                match events.as_mut() {
+                    Some(stream) => stream.next().await,
+                    None => std::future::pending().await,
                 }
-                // Probes and the like come several times a second, and each look costs the engine.
-                if action.starts_with("exec_") {
-                    tokio::time::sleep(left.min(AGAIN)).await;
+            };
+            match tokio::time::timeout_at(until.into(), next).await {
+                Ok(Some(Ok(event))) => {
+                    let action = event.action.unwrap_or_default();
+                    // Probes come several times a second, and say nothing by themselves.
+                    if action.starts_with("exec_") {
+                        continue;
+                    }
+                    if action == "die" {
+                        seen.crashes += 1;
+                    }
                 }
+                // A stream that broke is not asked again: looking once a second is enough then.
+                Ok(None | Some(Err(_))) => events = None,
+                Err(_) => {}
             }
-            // A stream that broke is not asked again: looking once a second is enough then.
-            Ok(None | Some(Err(_))) => events = None,
-            Err(_) => {}
+            break;
         }
     }
+}
+
+/// Whether it runs, and the engine's health check has not come to an end yet.
+fn starting(detail: &ContainerDetail) -> bool {
+    let health = detail.health.as_ref().map(|h| h.status.as_str());
+    detail.state == "running" && health == Some("starting")
 }
 
 /// The last probes in a row, of those that the engine keeps of this start, that passed.

@@ -4,6 +4,7 @@
 
 #[path = "../support/compose_project.rs"]
 mod compose_project;
+mod early;
 mod failures;
 mod interrupted;
 #[path = "../support/mod.rs"]

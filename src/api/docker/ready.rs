@@ -25,6 +25,12 @@ pub(super) const WAIT_READY: Primitive = Primitive {
             "\"2s\"",
             "so long no start and no restart; counted back, so that one which has long run needs no wait",
         ),
+        option(
+            "probe",
+            Ty::Bool,
+            "false",
+            "run its own health check inside it until the engine has: that it passes is a good look, too",
+        ),
     ],
     returns: Ty::Record(&READY),
     errors: &[
@@ -36,7 +42,8 @@ pub(super) const WAIT_READY: Primitive = Primitive {
     ],
     doc: "Waits until a container is ready and stays so: its health check passes, or without one its process runs.\n`conflict`, at once and with the \
           reason, when it will not be: it ended, ends again and again, was killed for want of memory, could not be started, or its health \
-          check fails. Out of time is `timeout`, with the last state seen.",
+          check fails. Out of time is `timeout`, with the last state seen.\nThe engine first looks when one interval of the health check is over, \
+          30 s by default. With `probe` one need not wait for that; its `health` may then still be `starting`, and the engine has the last word.",
     example: "let r = docker::wait_ready(\"trading-redis\", #{ timeout: \"30s\" });\nprint(`ready after ${r.ms} ms, ${r.restarts} restarts`);",
     target: on_container,
     call: |call| {
@@ -50,6 +57,7 @@ pub(super) const WAIT_READY: Primitive = Primitive {
             good: u32::try_from(a.int("good")).unwrap_or(1),
             settle: a.duration("settle"),
             limit: a.duration("timeout"),
+            probe: a.bool("probe"),
         };
         Ok(READY.record(&engine(call).wait_ready(call.cx(), a.str("name"), readiness)?))
     },

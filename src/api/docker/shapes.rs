@@ -407,7 +407,11 @@ pub(super) static READY: Shape = Shape {
     fields: &[
         field("name", Ty::Str, "the container"),
         STATE,
-        field("health", TEXT, "its health; `()`: it has no health check"),
+        field(
+            "health",
+            TEXT,
+            "its health as the engine knows it; `()`: it has no health check",
+        ),
         field("exit_code", NUMBER, "of a container that ended"),
         field(
             "restarts",
