@@ -4,7 +4,7 @@
 #     tests/soak.sh            all parts, about an hour on two quiet cores
 #     tests/soak.sh locks ...  only these
 #
-# The parts `health` and `cut_off` want the small stack and its variables, as `make soak` sets them; `diagnose` starts the whole one
+# The parts `health` and `cut_off` want the small stack and its variables, as `make soak` sets them; `whole` starts the whole one
 # beside it. All of a part's output is in target/soak/PART.log; a part that fails does not keep the others from running.
 set -euo pipefail
 self=$(realpath "$0")
@@ -14,7 +14,7 @@ cd "$(dirname "$self")/.."
 repeat_s=${TRADEOPS_SOAK_SECONDS:-180}
 cases=${TRADEOPS_SOAK_CASES:-100000}
 logs=target/soak
-all_parts=(locks parsers stopping health cut_off diagnose)
+all_parts=(locks parsers stopping health cut_off whole)
 
 say() { printf 'soak: %s\n' "$*" >&2; }
 
@@ -46,13 +46,19 @@ cut_off() {
     cargo test --test reset -- cut_off && cargo test --test startup -- interrupted
 }
 
-# Each service of the whole stack, as it runs and when it is stopped.
-diagnose() {
-    local stack=(tests/stack/stack.sh) of=(--prefix w- --offset 20000) status=0 exports
-    "${stack[@]}" up "${of[@]}" --replace || return 1
-    exports=$("${stack[@]}" env "${of[@]}")
-    (eval "$exports" && unset TRADEOPS_SERVICES && cargo run --quiet -- run tests/diagnose/whole.rhai -o json) || status=$?
-    "${stack[@]}" down --prefix w- --wipe
+# On the whole stack: each service looked into, as it runs and when it is stopped; starts with something broken.
+whole() {
+    local stack=tests/stack/stack.sh of=(--prefix w-) status=0 exports
+    $stack up "${of[@]}" --offset 20000 --replace --interval 2s || return 1
+    exports=$($stack env "${of[@]}")
+    (
+        eval "$exports"
+        unset TRADEOPS_SERVICES
+        for script in each_service broken_starts; do
+            cargo run --quiet -- run "tests/whole/$script.rhai" -o json || exit
+        done
+    ) || status=$?
+    $stack down "${of[@]}" --wipe
     return $status
 }
 
@@ -61,7 +67,7 @@ limit_of() {
     case $1 in
         locks) echo 300 ;;
         cut_off) echo 1800 ;;
-        diagnose) echo 900 ;;
+        whole) echo 900 ;;
         parsers) echo $((cases / 100 + 60)) ;;
         *) echo $((repeat_s + 420)) ;;
     esac
