@@ -105,7 +105,8 @@ impl Engine {
     }
 }
 
-async fn attend(
+/// Starts a command that was created, and stays until it has ended. Of each stream `keep` bytes are kept.
+pub(super) async fn attend(
     client: &Docker,
     id: &str,
     stdin: Option<String>,

@@ -7,18 +7,18 @@
 use std::time::{Duration, Instant};
 
 use bollard::Docker;
-use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
+use bollard::exec::CreateExecOptions;
 use bollard::models::ContainerConfig;
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt;
+
+use super::exec::attend;
+use super::ready::AGAIN;
 
 /// How long one may take where the container does not say.
 const LIMIT: Duration = Duration::from_secs(10);
 /// How soon after one that failed the next comes at first, and later.
 const SOON: Duration = Duration::from_millis(250);
 const LATER: Duration = Duration::from_secs(2);
-/// How soon after one that passed.
-const AGAIN: Duration = Duration::from_millis(150);
 
 /// The check of one container, and what it has said so far.
 pub(super) struct OwnCheck {
@@ -103,14 +103,7 @@ async fn passes(
         ..CreateExecOptions::default()
     };
     let run = client.create_exec(id, create).await?.id;
-    let started = client.start_exec(&run, Some(StartExecOptions::default()));
-    if let StartExecResults::Attached { mut output, .. } = started.await? {
-        // Read to the end: that is when it has ended.
-        while let Some(frame) = output.next().await {
-            frame?;
-        }
-    }
-    Ok(client.inspect_exec(&run).await?.exit_code == Some(0))
+    Ok(attend(client, &run, None, 0).await?.exit_code == 0)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::run::Cx;
 /// How often to look without an event.
 const LOOK: Duration = Duration::from_secs(1);
 /// How soon to look again when the last look was good.
-const AGAIN: Duration = Duration::from_millis(150);
+pub(super) const AGAIN: Duration = Duration::from_millis(150);
 /// How long an ended container is left for whoever may start it again, unless nobody does.
 const GRACE: Duration = Duration::from_millis(500);
 /// So many ends make a crash loop.

@@ -349,7 +349,7 @@ impl Run {
     }
 
     /// Notes that another script comes in: run in place, or imported by a path that only the run knows.
-    /// Under an applied plan it must be the one that the plan saw; else the run is doomed.
+    /// Under an applied plan one that the plan saw must be the same; else the run is doomed.
     pub fn bring_in(&self, script: &str, digest: String) -> bool {
         if let Mode::Apply(allowance) = &self.mode
             && allowance.saw_another(script, &digest)
