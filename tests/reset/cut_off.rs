@@ -142,3 +142,21 @@ fn ctrl_c_frees_the_lock_and_starts_what_was_stopped() {
     stack.reset(&["--force", "--abandon"]).done().exits(0);
     assert_eq!(stack.redis(&["dbsize"]), "3");
 }
+
+/// What Compose asked for before it was ended may come to its effect after the stack was looked at. So it is as if the
+/// request to end the application had been on its way for a while.
+#[test]
+fn what_is_told_to_end_late_is_started_again_too() {
+    let stack = Stack::new();
+    let mut running = stack.reset(&["--force", "--wipe-cache"]).start();
+    running.until_says("stopping");
+    running.signal(Signal::INT);
+    std::thread::sleep(Duration::from_millis(700));
+    let api = stack.project.container("api");
+    let _ended_already = std::process::Command::new("docker")
+        .args(["kill", "--signal", "TERM", &api])
+        .output()
+        .unwrap();
+    running.end().exits(130);
+    stack.is_well();
+}
