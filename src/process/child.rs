@@ -26,6 +26,9 @@ const GRACE_STOPPED: Duration = Duration::from_millis(50);
 /// Between SIGTERM and SIGKILL when the program's own time is over, or its output is no longer wanted.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// For what SIGKILL ends; only what hangs in the kernel takes longer.
+const DYING: Duration = Duration::from_millis(500);
+
 /// Once the program has ended its pipe is read until it has been silent for this long.
 const LINGER: Duration = Duration::from_millis(40);
 
@@ -216,25 +219,35 @@ impl Running {
     /// SIGTERM to the group; SIGKILL to what is left of it after `grace`. The child is not reaped
     /// meanwhile: as long as it is there, if only as a zombie, nobody else can get its group's number.
     async fn end_group(&mut self, grace: Duration) {
-        const LOOK: Duration = Duration::from_millis(5);
         let Some(group) = self.group.filter(|_| self.child.id().is_some()) else {
             return;
         };
         let _ = kill_process_group(group, Signal::TERM);
         // What is stopped (SIGSTOP, a read of the terminal) could not act on it.
         let _ = kill_process_group(group, Signal::CONT);
-        let until = Instant::now() + grace;
-        while let Some(left) = until
-            .checked_duration_since(Instant::now())
-            .filter(|l| !l.is_zero())
-        {
-            if is_over(group) && !system::group_alive(group.as_raw_nonzero().get().into()) {
-                return;
-            }
-            sleep(LOOK.min(left)).await;
+        if gone(group, grace).await {
+            return;
         }
         let _ = kill_process_group(group, Signal::KILL);
+        // What is killed is not gone at once, and whoever is told of the end may look.
+        gone(group, DYING).await;
     }
+}
+
+/// Looks until nothing of the group runs, at most for `limit`; whether it came to that.
+async fn gone(group: Pid, limit: Duration) -> bool {
+    const LOOK: Duration = Duration::from_millis(5);
+    let until = Instant::now() + limit;
+    while let Some(left) = until
+        .checked_duration_since(Instant::now())
+        .filter(|l| !l.is_zero())
+    {
+        if is_over(group) && !system::group_alive(group.as_raw_nonzero().get().into()) {
+            return true;
+        }
+        sleep(LOOK.min(left)).await;
+    }
+    false
 }
 
 /// Whether the child has ended; does not reap it.
