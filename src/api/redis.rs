@@ -20,11 +20,18 @@ const TIMEOUT: Param = option(
 static PING: Shape = Shape {
     name: "RedisPing",
     doc: "A Redis that answers this login.",
-    fields: &[field(
-        "ms",
-        Ty::Float,
-        "from connecting to the answer, in milliseconds",
-    )],
+    fields: &[
+        field(
+            "ms",
+            Ty::Float,
+            "from connecting to the answer, in milliseconds",
+        ),
+        field(
+            "refuses_writes",
+            Ty::Bool,
+            "whether it refuses writes because it cannot save them (MISCONF); it still reads",
+        ),
+    ],
 };
 
 static MEMORY: Shape = Shape {

@@ -25,7 +25,8 @@ pub struct Integrity {
     pub rows: i64,
     /// Rows that the attached partitions have by the server's own list.
     pub partition_rows: i64,
-    /// Rows that the list has and the count does not find: a partition's files are gone.
+    /// Rows that the list has, and that the count does not find or that have nothing on the disk: a partition's files
+    /// are gone.
     pub missing_rows: i64,
     /// Partitions, attached ones.
     pub partitions: i64,
@@ -76,8 +77,9 @@ fn designated(cx: &Cx, server: &Server, table: &str, limits: Limits) -> Result<S
         })
 }
 
-/// Whether all rows of a table can be read. A partition whose files are gone is left out of a count without
-/// a word, while the list of partitions still has its rows [measured].
+/// Whether all rows of a table can be read. A partition whose files are gone is left out of a count without a word, or
+/// counted from memory, and a scan breaks off; the list of partitions still has its rows, attached, with nothing on the
+/// disk [measured on 7.3.3 and 9.3.4].
 pub fn integrity(
     cx: &Cx,
     server: &Server,
@@ -88,6 +90,10 @@ pub fn integrity(
     let listed = partitions(cx, server, table, limits)?;
     let attached = || listed.iter().filter(|p| p.attached != Some(false));
     let partition_rows = attached().filter_map(|p| p.rows).sum();
+    let without_files: i64 = attached()
+        .filter(|p| p.disk_bytes == Some(0))
+        .filter_map(|p| p.rows)
+        .sum();
     // Counted after the list: rows that come in between make the count larger, and nothing is missing.
     let rows = value(cx, server, &counting, limits)?
         .int()
@@ -96,7 +102,7 @@ pub fn integrity(
         table: table.to_owned(),
         rows,
         partition_rows,
-        missing_rows: (partition_rows - rows).max(0),
+        missing_rows: (partition_rows - rows).max(without_files),
         partitions: i64::try_from(attached().count()).unwrap_or(i64::MAX),
         disk_bytes: attached().filter_map(|p| p.disk_bytes).sum(),
     })

@@ -23,6 +23,8 @@ const FIELDS: i64 = 10_000;
 pub struct Ping {
     /// From connecting to the answer, in milliseconds.
     pub ms: f64,
+    /// Whether it refuses writes because it cannot save them: it refuses PING with them, and still reads.
+    pub refuses_writes: bool,
 }
 
 /// Keys that match a pattern.
@@ -70,11 +72,17 @@ pub struct Key {
 /// Whether the server answers a command of this login.
 pub fn ping(cx: &Cx, server: &Server, limit: Duration) -> Result<Ping, Error> {
     let began = Instant::now();
-    session::with(cx, server, limit, |mut session| async move {
+    let pong = session::with(cx, server, limit, |mut session| async move {
         session.ask::<String>(&cmd("PING")).await
-    })?;
+    });
+    let refuses_writes = match pong {
+        Ok(_) => false,
+        Err(Error::Failed { message, .. }) if message.starts_with("MISCONF ") => true,
+        Err(error) => return Err(error),
+    };
     Ok(Ping {
         ms: milliseconds(began.elapsed()),
+        refuses_writes,
     })
 }
 

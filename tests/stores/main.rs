@@ -9,4 +9,5 @@ mod questdb;
 mod redis;
 #[path = "../support/setting.rs"]
 mod setting;
+mod state;
 mod support;

@@ -41,18 +41,41 @@ impl Container {
             String::from_utf8_lossy(&output.stderr)
         );
         let mut container = Self { name, port: 0 };
-        let output = Command::new("docker")
-            .args(["port", &container.name, &port.to_string()])
-            .output()
-            .expect("`docker` runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        container.port = text
-            .trim()
+        container.port = container.published(port);
+        container
+    }
+
+    /// What a shell inside writes.
+    pub(crate) fn sh(&self, script: &str) -> String {
+        self.docker(&["exec", &self.name, "sh", "-c", script])
+    }
+
+    /// A shell inside that goes on by itself.
+    pub(crate) fn sh_apart(&self, script: &str) {
+        self.docker(&["exec", "-d", &self.name, "sh", "-c", script]);
+    }
+
+    /// Stops and starts it; its port is another then.
+    pub(crate) fn restart(&mut self, port: u16) {
+        self.docker(&["restart", &self.name]);
+        self.port = self.published(port);
+    }
+
+    fn published(&self, port: u16) -> u16 {
+        let text = self.docker(&["port", &self.name, &port.to_string()]);
+        text.trim()
             .rsplit(':')
             .next()
             .and_then(|port| port.parse().ok())
-            .unwrap_or_else(|| panic!("no published port in {text:?}"));
-        container
+            .unwrap_or_else(|| panic!("no port in `{text}`"))
+    }
+
+    fn docker(&self, words: &[&str]) -> String {
+        let output = Command::new("docker").args(words).output();
+        let output = output.expect("`docker` runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {words:?}: {said}", self.name);
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
 

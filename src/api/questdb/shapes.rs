@@ -177,7 +177,7 @@ pub(super) static INTEGRITY: Shape = Shape {
         field(
             "missing_rows",
             Ty::Int,
-            "rows that the list has and the count does not find: a partition's files are gone",
+            "rows that the list has, and that the count does not find or that have nothing on the disk: a partition's files are gone",
         ),
         field("partitions", Ty::Int, "attached partitions"),
         field("disk_bytes", Ty::Int, "what they take on the disk"),
