@@ -1,127 +1,12 @@
 //! Faults of the stores, each in a real server of the test's own (stand-ins for Pulsar, Weaviate and MinIO).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::bounds::Gone;
+use crate::data_faults as faults;
 use crate::fault::Fault;
-use crate::stack::{Asked, Stack, docker, env, eventually, fetch, run};
-
-const fn fault(
-    name: &'static str,
-    check: &'static str,
-    severity: &'static str,
-    status: &'static str,
-    says: &'static str,
-) -> Fault {
-    Fault {
-        name,
-        check,
-        layer: "data",
-        severity,
-        status,
-        says,
-    }
-}
-
-pub(crate) const FULL: Fault = fault(
-    "Redis at maxmemory with evictions",
-    "redis.memory",
-    "critical",
-    "bad",
-    "at the limit it evicts keys (allkeys-lru)",
-);
-pub(crate) const UNSAVED: Fault = fault(
-    "Redis cannot write its snapshot",
-    "redis.persistence",
-    "critical",
-    "bad",
-    "the last snapshot failed",
-);
-pub(crate) const BLOCKED: Fault = fault(
-    "many clients of Redis wait",
-    "redis.clients",
-    "critical",
-    "degraded",
-    "clients wait in a blocking command",
-);
-pub(crate) const TAKEN: Fault = fault(
-    "Postgres out of connections",
-    "postgres.connections",
-    "critical",
-    "bad",
-    "all connections are taken",
-);
-pub(crate) const LONG: Fault = fault(
-    "a transaction is open for long",
-    "postgres.transactions",
-    "critical",
-    "degraded",
-    "has been open for",
-);
-pub(crate) const UNMIGRATED: Fault = fault(
-    "a migration did not end",
-    "postgres.migrations",
-    "critical",
-    "bad",
-    "alembic_version is empty",
-);
-pub(crate) const STALE: Fault = fault(
-    "stale data in market hours",
-    "questdb.fresh.market_data",
-    "critical",
-    "bad",
-    "XNYS is open",
-);
-pub(crate) const SUSPENDED: Fault = fault(
-    "a suspended table",
-    "questdb.suspended",
-    "critical",
-    "bad",
-    "tables are suspended: market_data",
-);
-pub(crate) const NODE: Fault = fault(
-    "a node of Weaviate is ill",
-    "weaviate.nodes",
-    "major",
-    "degraded",
-    "node1 is UNHEALTHY",
-);
-pub(crate) const DRIVE: Fault = fault(
-    "a drive of MinIO is offline",
-    "minio.drives",
-    "major",
-    "degraded",
-    "1 of 4 drives are offline",
-);
-pub(crate) const BACKLOG: Fault = fault(
-    "a subscription of Pulsar is not read",
-    "pulsar.backlog",
-    "critical",
-    "bad",
-    "200000 for signal-generator",
-);
-pub(crate) const BROKERLESS: Fault = fault(
-    "Pulsar has no broker",
-    "pulsar.brokers",
-    "critical",
-    "bad",
-    "has no broker",
-);
-
-pub(crate) const FAULTS: &[&Fault] = &[
-    &FULL,
-    &UNSAVED,
-    &BLOCKED,
-    &TAKEN,
-    &LONG,
-    &UNMIGRATED,
-    &STALE,
-    &SUSPENDED,
-    &NODE,
-    &DRIVE,
-    &BACKLOG,
-    &BROKERLESS,
-];
+use crate::stack::{Asked, Stack, docker, env, eventually, fetch};
 
 /// A compose project of one service.
 struct One {
@@ -195,28 +80,30 @@ impl One {
         fetch(self.port(9000), &format!("/exec?query={query}")).expect("QuestDB answers")
     }
 
-    /// An overlay of the operator's, with a change in it.
-    fn overlay(&self, name: &str, change: impl FnOnce(String) -> String) {
-        let done = run(&mut self.stack.command(&["eject", name]));
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
-        let ending = if name.starts_with("calendars/") {
-            "toml"
-        } else {
-            "rhai"
-        };
-        let path = self
-            .stack
-            .folder
-            .path()
-            .join(format!(".tradeops/{name}.{ending}"));
-        let text = std::fs::read_to_string(&path).expect("the overlay");
-        let changed = change(text.clone());
-        assert_ne!(text, changed, "the change changes nothing");
-        std::fs::write(path, changed).expect("the overlay");
+    /// A writer that is faster than rows out of order can be put in their places.
+    fn lags_behind(&self) {
+        self.sql("CREATE TABLE busy (ts TIMESTAMP, x LONG) timestamp(ts) PARTITION BY DAY WAL");
+        self.stack.overlay("std/limits", |text| {
+            text.replace(
+                "questdb_pending_transactions: #{ warn: 1000",
+                "questdb_pending_transactions: #{ warn: 1",
+            )
+        });
+        let found = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !found.load(Ordering::Relaxed) {
+                    self.sql("INSERT INTO busy SELECT cast(rnd_long(1704067200000000, 1704153600000000, 0) AS timestamp), x FROM long_sequence(200000)");
+                }
+            });
+            // Whatever comes of it: the writer ends.
+            let finding = scope.spawn(|| self.finds(&faults::LAGGING)).join();
+            found.store(true, Ordering::Relaxed);
+            assert!(finding.is_ok(), "the lag is not found");
+        });
+        self.stack.as_shipped("std/limits");
+        self.sql("DROP TABLE busy");
+        self.well();
     }
 
     fn health(&self) -> Asked {
@@ -302,15 +189,57 @@ fn faults_of_redis() {
         true,
         "for i in $(seq 60); do redis-cli blpop nothing 60 & done; wait",
     );
-    redis.finds(&BLOCKED);
+    redis.finds(&faults::BLOCKED);
     redis.sh(false, "redis-cli client kill type normal skipme yes");
     redis.well();
     redis.sh(false, "redis-cli eval \"for i = 1, 60000 do redis.call('set', 'k' .. i, string.rep('x', 200)) end\" 0");
-    redis.finds(&FULL);
+    redis.finds(&faults::FULL);
     redis.sh(false, "redis-cli flushall");
     redis.well();
     redis.sh(false, "redis-cli bgsave");
-    redis.finds(&UNSAVED);
+    redis.finds(&faults::UNSAVED);
+}
+
+#[test]
+fn redis_loses_keys_all_the_time() {
+    let image = env("REDIS_IMAGE");
+    let server =
+        "--bind 0.0.0.0 --protected-mode no --maxmemory 4mb --maxmemory-policy allkeys-lru";
+    let mut all = vec!["--entrypoint", "redis-server", &image];
+    all.extend(server.split(' '));
+    all.extend(["--save", ""]);
+    let redis = One::start("redis", 6379, &all);
+    redis.well();
+    // How full it is would be told, too, and explain it.
+    redis.stack.overlay("std/limits", |text| {
+        text.replace(
+            "redis_memory_percent: #{ warn: 85.0, bad: 95.0",
+            "redis_memory_percent: #{ warn: 900.0, bad: 950.0",
+        )
+    });
+    redis.sh(
+        true,
+        "i=0; while :; do i=$((i + 1)); redis-cli eval \"for n = 1, 200 do redis.call('set', KEYS[1] .. n, string.rep('x', 10000)) end\" 1 k$i; done",
+    );
+    redis.finds(&faults::EVICTING);
+}
+
+#[test]
+fn redis_without_room_for_its_append_only_file() {
+    let image = env("REDIS_IMAGE");
+    let words = "--read-only --tmpfs /data:size=1m --entrypoint redis-server";
+    let server = "--bind 0.0.0.0 --protected-mode no --dir /data --appendonly yes";
+    let mut all: Vec<&str> = words.split(' ').collect();
+    all.push(&image);
+    all.extend(server.split(' '));
+    all.extend(["--save", ""]);
+    let redis = One::start("redis", 6379, &all);
+    redis.well();
+    redis.sh(
+        false,
+        "redis-cli eval \"for i = 1, 30 do redis.call('set', 'k' .. i, string.rep('x', 100000)) end\" 0",
+    );
+    redis.finds(&faults::APPENDLESS);
 }
 
 #[test]
@@ -336,26 +265,41 @@ fn faults_of_postgres() {
         false,
         &format!("{psql} 'CREATE TABLE alembic_version (version_num text)'"),
     );
-    postgres.finds(&UNMIGRATED);
+    postgres.finds(&faults::UNMIGRATED);
     postgres.sh(
         false,
         &format!("{psql} \"INSERT INTO alembic_version VALUES ('003')\""),
     );
     postgres.well();
-    postgres.overlay("std/limits", |text| {
-        text.replace(
+    postgres.stack.overlay("std/limits", |text| {
+        let text = text.replace(
             "postgres_transaction_seconds: #{ warn: 300.0",
             "postgres_transaction_seconds: #{ warn: 2.0",
+        );
+        text.replace(
+            "retained_bytes: #{ warn: 1073741824",
+            "retained_bytes: #{ warn: 1",
         )
     });
-    postgres.sh(true, &format!("{psql} 'SELECT pg_sleep(8)'"));
-    postgres.finds(&LONG);
+    let slot = "SELECT pg_create_physical_replication_slot($$left$$, true)";
+    postgres.sh(false, &format!("{psql} '{slot}'"));
+    postgres.finds(&faults::SLOT);
+    let slot = "SELECT pg_drop_replication_slot($$left$$)";
+    postgres.sh(false, &format!("{psql} '{slot}'"));
     postgres.well();
+    postgres.sh(true, &format!("{psql} 'SELECT pg_sleep(8)'"));
+    postgres.finds(&faults::LONG);
+    postgres.stack.as_shipped("std/limits");
+    postgres.well();
+    let folder = postgres.sh(false, &format!("{psql} 'SHOW data_directory'"));
     postgres.sh(
         true,
-        &format!("for i in $(seq 110); do ({psql} 'SELECT pg_sleep(70)') & done; wait"),
+        &format!("for i in $(seq 110); do (until ({psql} 'SELECT pg_sleep(70)'); do sleep 0.1; done) & done; wait"),
     );
-    postgres.finds(&TAKEN);
+    postgres.finds(&faults::TAKEN);
+    postgres.sh(false, &format!("touch {folder}/standby.signal"));
+    docker(&["restart", &postgres.name]);
+    postgres.finds(&faults::RECOVERING);
 }
 
 #[test]
@@ -364,7 +308,13 @@ fn faults_of_questdb() {
     let questdb = One::start(
         "questdb",
         9000,
-        &["-e", "QDB_TELEMETRY_ENABLED=false", &image],
+        &[
+            "-e",
+            "QDB_TELEMETRY_ENABLED=false",
+            "-v",
+            "/var/lib/questdb",
+            &image,
+        ],
     );
     eventually("QuestDB does not answer", || {
         fetch(questdb.port(9000), "/exec?query=SELECT%201").map_err(|e| e.to_string())
@@ -384,7 +334,7 @@ fn faults_of_questdb() {
     }
     questdb.sql("INSERT INTO market_data VALUES (dateadd('h', -2, now()), 1)");
     // Whatever the hour: an exchange that never closes, then one that is always closed.
-    questdb.overlay("calendars/XNYS", |text| {
+    questdb.stack.overlay("calendars/XNYS", |text| {
         let text = text.replace(
             "\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"]",
             "\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]",
@@ -396,18 +346,24 @@ fn faults_of_questdb() {
             .unwrap_or_default()
             .to_owned()
     });
-    questdb.finds(&STALE);
-    let file = questdb
-        .stack
-        .folder
-        .path()
-        .join(".tradeops/calendars/XNYS.toml");
+    questdb.finds(&faults::STALE);
+    let file = questdb.stack.overlay_path("calendars/XNYS");
     let open = std::fs::read_to_string(&file).expect("the calendar");
     let days = "weekdays = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]";
     let closed = open.replace(days, "weekdays = []");
     assert_ne!(open, closed);
     std::fs::write(&file, closed).expect("the calendar");
     questdb.well();
+    questdb.stack.overlay("std/limits", |text| {
+        text.replace(
+            "questdb_disk_percent: #{ warn: 80.0",
+            "questdb_disk_percent: #{ warn: 0.1",
+        )
+    });
+    questdb.finds(&faults::CROWDED);
+    questdb.stack.as_shipped("std/limits");
+    questdb.well();
+    questdb.lags_behind();
     questdb.sql("INSERT INTO market_data VALUES (dateadd('d', -3, now()), 2)");
     questdb.sql("INSERT INTO market_data VALUES (now(), 2)");
     std::thread::sleep(Duration::from_secs(1));
@@ -416,22 +372,28 @@ fn faults_of_questdb() {
         false,
         "rm -r \"$(ls -d /var/lib/questdb/db/market_data*/20* | head -n 1)\"",
     );
+    questdb.finds(&faults::MISSING);
     questdb.sql("INSERT INTO market_data VALUES (dateadd('d', -3, now()), 3)");
-    questdb.finds(&SUSPENDED);
+    questdb.finds(&faults::SUSPENDED);
 }
 
 #[test]
 fn faults_of_pulsar_weaviate_and_minio() {
     for (service, port, conduct, fault) in [
-        ("weaviate", 8080, "/node?name=node1&status=UNHEALTHY", &NODE),
-        ("minio", 9000, "/drives?offline=1", &DRIVE),
+        (
+            "weaviate",
+            8080,
+            "/node?name=node1&status=UNHEALTHY",
+            &faults::NODE,
+        ),
+        ("minio", 9000, "/drives?offline=1", &faults::DRIVE),
         (
             "pulsar",
             8080,
             "/backlog?messages=200000&subscription=signal-generator",
-            &BACKLOG,
+            &faults::BACKLOG,
         ),
-        ("pulsar", 8080, "/nobroker", &BROKERLESS),
+        ("pulsar", 8080, "/nobroker", &faults::BROKERLESS),
     ] {
         let one = One::stand_in(service, port);
         one.well();

@@ -8,7 +8,7 @@ use crate::fault::Fault;
 
 const ALL: [&[&Fault]; 7] = [
     crate::backups::FAULTS,
-    crate::data::FAULTS,
+    crate::data_faults::FAULTS,
     crate::models::FAULTS,
     crate::monitoring_faults::FAULTS,
     crate::providers::FAULTS,

@@ -159,6 +159,14 @@ fn the_flags_leave_layers_files_patterns_and_services() {
         }),
         "{without:?}"
     );
+    let said = health(&project, &["--list", "--skip", "redis.*,nosuch*"]);
+    assert!(
+        said.err
+            .contains("note: nothing is called nosuch*, which is to be skipped")
+            && said.code == 0,
+        "{}",
+        said.err
+    );
     // For people, and nothing was asked: Redis is none here.
     let said = health(&project, &["--list", "--only", "redis"]);
     assert!(

@@ -9,9 +9,11 @@
 mod backups;
 mod bounds;
 mod data;
+mod data_faults;
 mod fault;
 mod fault_table;
 mod flags;
+mod machine;
 mod many;
 mod models;
 mod monitoring;

@@ -17,7 +17,7 @@ use crate::security::{GOOD, Removed, import, removed};
 use crate::security_faults::named;
 use crate::stack::{Asked, docker, env, eventually};
 use crate::tls_server::TlsServer;
-use crate::{backups, data, models, monitoring, providers};
+use crate::{backups, data_faults, models, monitoring, providers};
 
 /// What is planted: each turns a check of its own.
 fn planted() -> Vec<&'static Fault> {
@@ -28,8 +28,16 @@ fn planted() -> Vec<&'static Fault> {
             .iter()
             .filter(|f| f.name != "prometheus scrapes nothing"),
     );
-    planted.extend([&data::FULL, &data::UNSAVED, &data::BLOCKED]);
-    planted.extend([&data::NODE, &data::DRIVE, &data::BROKERLESS]);
+    planted.extend([
+        &data_faults::FULL,
+        &data_faults::UNSAVED,
+        &data_faults::BLOCKED,
+    ]);
+    planted.extend([
+        &data_faults::NODE,
+        &data_faults::DRIVE,
+        &data_faults::BROKERLESS,
+    ]);
     planted.extend([&LOKI[2], &GRAFANA[1], &TRAEFIK[0], &TRAEFIK[3], &TRACING[0]]);
     planted.extend([&models::DRIFTED, &models::NOT_READY]);
     planted.extend([&models::NO_MODEL, &models::NO_FILE]);

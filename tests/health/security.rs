@@ -23,15 +23,15 @@ pub(crate) const GOOD: &str = "DB_USER=trading_user\n\
     JWT_SECRET=c775e7b757ede630cd0aa1113bd102661ab38829ca52a6422ab782862f268646\n";
 
 /// A project of one stand-in, with settings of its own.
-struct House<'a> {
+pub(crate) struct House<'a> {
     stack: &'a Stack,
-    project: String,
+    pub(crate) project: String,
     settings: PathBuf,
     _gone: Gone,
 }
 
 impl<'a> House<'a> {
-    fn new(stack: &'a Stack, options: &[&str]) -> Self {
+    pub(crate) fn new(stack: &'a Stack, options: &[&str]) -> Self {
         Self::of(stack, &env("STANDIN_IMAGE"), options)
     }
 
@@ -87,9 +87,9 @@ impl<'a> House<'a> {
         command
     }
 
-    /// The checks that are neither well nor left out.
-    fn wrong(&self) -> Vec<Value> {
-        let words = [
+    /// Health of security and hygiene.
+    pub(crate) fn health(&self) -> Command {
+        self.command(&[
             "run",
             "-o",
             "json",
@@ -98,8 +98,16 @@ impl<'a> House<'a> {
             "security,hygiene",
             "--timeout",
             "15s",
-        ];
-        let output = run(&mut self.command(&words));
+        ])
+    }
+
+    /// The checks that are neither well nor left out.
+    pub(crate) fn wrong(&self) -> Vec<Value> {
+        Self::wrong_in(&mut self.health())
+    }
+
+    fn wrong_in(health: &mut Command) -> Vec<Value> {
+        let output = run(health);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
             panic!(
                 "no report ({error}): {}",
@@ -112,9 +120,14 @@ impl<'a> House<'a> {
     }
 
     /// Asserts that this fault is found, and nothing else.
-    fn has(&self, name: &str) {
+    pub(crate) fn has(&self, name: &str) {
+        Self::has_in(name, &mut self.health());
+    }
+
+    /// The same by this run of health.
+    pub(crate) fn has_in(name: &str, health: &mut Command) {
         let fault = named(name);
-        let wrong = self.wrong();
+        let wrong = Self::wrong_in(health);
         assert_eq!(wrong.len(), 1, "{name}: {wrong:#?}");
         let check = &wrong[0];
         for (key, expected) in [

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -198,6 +198,30 @@ impl Stack {
             )
         });
         Asked { code, report, wall }
+    }
+
+    /// An overlay of the operator's, with a change in it.
+    pub(crate) fn overlay(&self, name: &str, change: impl FnOnce(String) -> String) {
+        let done = run(&mut self.command(&["eject", name]));
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{said}");
+        let path = self.overlay_path(name);
+        let text = std::fs::read_to_string(&path).expect("the overlay");
+        let changed = change(text.clone());
+        assert_ne!(text, changed, "the change changes nothing");
+        std::fs::write(path, changed).expect("the overlay");
+    }
+
+    /// Without that overlay again.
+    pub(crate) fn as_shipped(&self, name: &str) {
+        std::fs::remove_file(self.overlay_path(name)).expect("the overlay");
+    }
+
+    pub(crate) fn overlay_path(&self, name: &str) -> PathBuf {
+        let calendar = name.starts_with("calendars/");
+        let ending = if calendar { "toml" } else { "rhai" };
+        let file = format!(".tradeops/{name}.{ending}");
+        self.folder.path().join(file)
     }
 
     /// A copy of the shipped script with a change in it.

@@ -431,6 +431,12 @@ impl App {
                     "",
                     0.0,
                 );
+                metrics.gauge(
+                    "app_jwt_key_remaining_ratio",
+                    "Share of the signing key's life that is left",
+                    "",
+                    0.9,
+                );
                 metrics.gauge("coverage_backfill_complete", "1 when complete", "", 1.0);
                 metrics.gauge("admin_tasks_running", "Admin tasks at work", "", 0.0);
                 metrics.counter("forecast_requests_total", "Forecasts asked for", "", 0.0);
