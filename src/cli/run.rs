@@ -146,6 +146,7 @@ fn take_runtime_flags(
                 );
             }
             "--profile" => flags.profile = Some(value()?),
+            "-v" | "--verbose" if inline.is_none() => flags.verbose += 1,
             _ => own.push(word),
         }
     }

@@ -344,6 +344,7 @@ fn a_planted_secret_is_in_no_output() {
         &["health", "--explain", "security.*"],
         &["run", "-o", "json", "health", "--explain", "*"],
         &["health", "--only", "presence,security", "--plan"],
+        &["health", "--only", "security", "--needs-report", "-v"],
     ] {
         let output = run(&mut house.command(words));
         seen += &String::from_utf8_lossy(&output.stdout);
@@ -353,6 +354,7 @@ fn a_planted_secret_is_in_no_output() {
         seen.contains("JWT_SECRET"),
         "the weak secret was not found: {seen}"
     );
+    assert!(seen.contains(" ops in "), "-v says nothing: {seen}");
     let state = stack.folder.path().join("state");
     let mut folders = vec![state];
     while let Some(folder) = folders.pop() {
