@@ -208,7 +208,7 @@ fn an_unhealthy_one_shows_its_last_probe_and_a_crash_loop_its_timeline() {
     restart: always
   ml:
     image: $IMAGE
-    command: [tail, /dev/zero]
+    command: [sh, -c, "sleep 1; exec tail /dev/zero"]
     mem_limit: 16m
     memswap_limit: 16m
   execution:

@@ -176,7 +176,8 @@ fn a_command_inside_with_both_streams() {
 fn killed_for_want_of_memory() {
     let (fixture, engine, cx) = (Fixture::new(), Engine::from_env(), cx());
     let spec = Spec {
-        argv: &["tail", "/dev/zero"],
+        // What dies in its first instant the engine has not begun to watch: it knows of no want of memory then.
+        argv: &["sh", "-c", "sleep 1; exec tail /dev/zero"],
         memory_bytes: Some(16 << 20),
         ..Spec::default()
     };

@@ -97,7 +97,7 @@ fn an_unhealthy_dependency_is_named_once() {
 
 #[test]
 fn want_of_memory_and_a_program_that_is_not_there_are_told_as_that() {
-    let hungry = "  redis:\n    image: $IMAGE\n    command: [tail, /dev/zero]\n    mem_limit: 16m\n    memswap_limit: 16m\n  api:\n    image: $IMAGE\n    command: [no-such-program]";
+    let hungry = "  redis:\n    image: $IMAGE\n    command: [sh, -c, \"sleep 1; exec tail /dev/zero\"]\n    mem_limit: 16m\n    memswap_limit: 16m\n  api:\n    image: $IMAGE\n    command: [no-such-program]";
     let (world, project) = (World::new(), ComposeProject::new(hungry));
     let done = startup(&world, &project, &["--fast", "--keep-going"])
         .done()
