@@ -16,7 +16,7 @@ demo:
 
 test:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
-	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo test --workspace
+	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo test --workspace --no-fail-fast
 
 # What is rare: about an hour, each part bounded (tests/soak.sh).
 soak:
