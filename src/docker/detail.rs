@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::containers::{Mount, Port, compose, mounts, networks};
 use super::engine::{ANSWER, checked_name};
-use super::{Engine, Error};
+use super::{Engine, Error, memory};
 use crate::run::Cx;
 
 /// A container in full.
@@ -146,11 +146,13 @@ impl Engine {
             cx,
             &format!("inspect container `{name}`"),
             ANSWER,
-            |client| async move { client.inspect_container(&asked, None).await },
+            |client| async move {
+                let found = client.inspect_container(&asked, None).await?;
+                Ok(memory::told(&client, ContainerDetail::from(found)).await)
+            },
         );
         match answer {
-            Ok(found) => {
-                let detail = ContainerDetail::from(found);
+            Ok(detail) => {
                 if meant(name, &detail.id, &detail.name) {
                     Ok(detail)
                 } else {

@@ -82,7 +82,13 @@ impl Engine {
             limit,
             async move { client.negotiate_version().await.map(drop) },
         );
-        self.settle(cx.wait(hello), Sort::Read, &what, limit)?;
+        if let Err(error) = self.settle(cx.wait(hello), Sort::Read, &what, limit) {
+            // Here and now: the task that greets may not come to its end before the process does.
+            if let Some(ssh) = &fresh.ssh {
+                ssh.end();
+            }
+            return Err(error);
+        }
         Ok(kept().get_or_insert(fresh).client.clone())
     }
 

@@ -20,6 +20,7 @@ mod holdings;
 mod info;
 mod lines;
 mod logs;
+mod memory;
 mod own_check;
 mod ready;
 mod ssh;

@@ -16,7 +16,7 @@ use super::detail::{ContainerDetail, meant};
 use super::engine::checked_name;
 use super::events::{EventRange, subscribe};
 use super::own_check::OwnCheck;
-use super::{Engine, Error};
+use super::{Engine, Error, memory};
 use crate::process::exit_meaning;
 use crate::run::Cx;
 
@@ -170,7 +170,8 @@ async fn follow(
                 if readiness.probe && own.is_none() {
                     own = OwnCheck::of(found.config.as_ref());
                 }
-                Some(ContainerDetail::from(found)).filter(|d| meant(name, &d.id, &d.name))
+                let detail = memory::told(client, ContainerDetail::from(found)).await;
+                Some(detail).filter(|d| meant(name, &d.id, &d.name))
             }
             Ok(Err(Wire::DockerResponseServerError {
                 status_code: 404, ..

@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -47,7 +47,18 @@ pub(super) struct Dialler {
 
 /// The process groups that run. None of them is reaped as long as it stands here, so no other process can
 /// have its number.
-type Running = Mutex<Vec<Pid>>;
+#[derive(Default)]
+struct Groups {
+    running: Vec<Pid>,
+    /// Nothing is started any more.
+    ended: bool,
+}
+
+type Running = Mutex<Groups>;
+
+fn held(running: &Running) -> MutexGuard<'_, Groups> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Dialler {
     pub(super) fn new(to: Destination) -> Self {
@@ -68,8 +79,8 @@ impl Dialler {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let child = command
-            .spawn()
+        let child = self
+            .start(command)
             .map_err(|error| ssh_trouble::not_started(&error))?;
         let (mut stream, stderr) = SshStream::new(child, self.running.clone())?;
         let words = handle().spawn(words(stderr));
@@ -83,17 +94,30 @@ impl Dialler {
         }
     }
 
-    /// Ends every `ssh` that still runs.
+    /// Starts `ssh` and writes it down in one: whoever ends all that runs must not come in between.
+    fn start(&self, mut command: Command) -> io::Result<Child> {
+        let mut groups = held(&self.running);
+        if groups.ended {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let child = command.spawn()?;
+        groups.running.extend(group_of(&child));
+        Ok(child)
+    }
+
+    /// Ends every `ssh` that still runs, and starts no more.
     pub(super) fn end(&self) {
-        for group in self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-        {
+        let mut groups = held(&self.running);
+        groups.ended = true;
+        for group in &groups.running {
             let _ = kill_process_group(*group, Signal::TERM);
         }
     }
+}
+
+/// A child that leads a group has its number.
+fn group_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| Pid::from_raw(id.cast_signed()))
 }
 
 /// The arguments of `ssh`. What stands after the host is read by a shell there.
@@ -162,15 +186,11 @@ pub(super) struct SshStream {
 
 impl SshStream {
     fn new(mut child: Child, running: Arc<Running>) -> Result<(Self, ChildStderr), Broken> {
-        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let group = group_of(&child);
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(ssh_trouble::not_started(&io::ErrorKind::BrokenPipe.into()));
         };
-        running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(group);
         let stream = Self {
             stdin: Some(stdin),
             stdout,
@@ -194,8 +214,9 @@ impl SshStream {
     }
 
     fn forget(&self) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.retain(|group| Some(*group) != self.group);
+        held(&self.running)
+            .running
+            .retain(|group| Some(*group) != self.group);
     }
 
     /// Sees an engine's answer.

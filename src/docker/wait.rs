@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::detail::{ContainerDetail, meant};
 use super::engine::checked_name;
 use super::events::{EventRange, subscribe};
-use super::{Engine, Error};
+use super::{Engine, Error, memory};
 use crate::run::Cx;
 
 /// How often to look without an event.
@@ -143,7 +143,8 @@ async fn follow(client: &Docker, name: &str, goal: Goal, limit: Duration) -> Res
         );
         let found = match look.await {
             Ok(Ok(found)) => {
-                Some(ContainerDetail::from(found)).filter(|d| meant(name, &d.id, &d.name))
+                let detail = memory::told(client, ContainerDetail::from(found)).await;
+                Some(detail).filter(|d| meant(name, &d.id, &d.name))
             }
             Ok(Err(Wire::DockerResponseServerError {
                 status_code: 404, ..

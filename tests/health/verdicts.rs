@@ -162,7 +162,12 @@ fn a_redis_that_does_not_answer_is_2_and_the_single_cause() {
     docker(&["pause", &container("redis")]);
     let asked = stack.health(&[]);
     docker(&["unpause", &container("redis")]);
-    assert_eq!((asked.code, asked.causes()), (2, vec!["redis.container"]));
+    let check = asked.check("redis.container");
+    assert_eq!(
+        (asked.code, asked.causes()),
+        (2, vec!["redis.container"]),
+        "{check:#}"
+    );
     PAUSED.is_among(&asked);
     stack.wait_until_healthy();
 }
