@@ -174,7 +174,7 @@ fn newest_and_missing(image: &str) {
         ));
     }
     let full = eventually(|| match questdb::integrity(&cx, &server, &table, limits) {
-        Ok(found) if found.rows == 3 => Ok(found),
+        Ok(found) if found.rows == 3 && found.partition_rows == 3 => Ok(found),
         other => Err(format!("{other:?}")),
     });
     assert_eq!((full.partition_rows, full.partitions), (3, 3));
