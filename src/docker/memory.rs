@@ -23,8 +23,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 
 /// The same detail, with what an event adds to it. Asks nothing of a container that has no limit, or ended in another way.
 pub(super) async fn told(client: &Docker, mut detail: ContainerDetail) -> ContainerDetail {
-    let over = !detail.running || detail.restarting;
-    let killed = over && detail.exit_code == Some(KILLED) && !detail.oom_killed;
+    let killed = detail.exit_code == Some(KILLED) && !detail.oom_killed;
     if killed && detail.memory_limit_bytes.is_some() {
         let asked = tokio::time::timeout(ANSWER, event_of(client, &detail));
         detail.oom_killed = asked.await.unwrap_or(false);

@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::address::Destination;
+use super::engine::held;
 use super::error::Broken;
 use super::ssh_trouble;
 use crate::run::handle;
@@ -55,10 +56,6 @@ struct Groups {
 }
 
 type Running = Mutex<Groups>;
-
-fn held(running: &Running) -> MutexGuard<'_, Groups> {
-    running.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl Dialler {
     pub(super) fn new(to: Destination) -> Self {

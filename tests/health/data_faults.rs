@@ -9,14 +9,7 @@ const fn fault(
     status: &'static str,
     says: &'static str,
 ) -> Fault {
-    Fault {
-        name,
-        check,
-        layer: "data",
-        severity,
-        status,
-        says,
-    }
+    crate::fault::fault(name, check, "data", severity, status, says)
 }
 
 pub(crate) const FULL: Fault = fault(

@@ -22,6 +22,25 @@ pub(crate) struct Fault {
     pub(crate) says: &'static str,
 }
 
+/// One, in the order of its fields.
+pub(crate) const fn fault(
+    name: &'static str,
+    check: &'static str,
+    layer: &'static str,
+    severity: &'static str,
+    status: &'static str,
+    says: &'static str,
+) -> Fault {
+    Fault {
+        name,
+        check,
+        layer,
+        severity,
+        status,
+        says,
+    }
+}
+
 impl Fault {
     /// Whether this is what its check found.
     pub(crate) fn is_of(&self, check: &Value) -> bool {

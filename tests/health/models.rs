@@ -9,14 +9,7 @@ const fn fault(
     status: &'static str,
     says: &'static str,
 ) -> Fault {
-    Fault {
-        name,
-        check,
-        layer: "models",
-        severity: "major",
-        status,
-        says,
-    }
+    crate::fault::fault(name, check, "models", "major", status, says)
 }
 
 const DRIFT: &str = "drift.model_drift_overall_severity_level";

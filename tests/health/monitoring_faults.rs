@@ -9,14 +9,7 @@ const fn fault(
     status: &'static str,
     says: &'static str,
 ) -> Fault {
-    Fault {
-        name,
-        check,
-        layer: "monitoring",
-        severity: "major",
-        status,
-        says,
-    }
+    crate::fault::fault(name, check, "monitoring", "major", status, says)
 }
 
 pub(crate) const LOKI_STOPPED: Fault = Fault {

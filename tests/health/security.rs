@@ -25,7 +25,7 @@ pub(crate) const GOOD: &str = "DB_USER=trading_user\n\
 /// A project of one stand-in, with settings of its own.
 pub(crate) struct House<'a> {
     stack: &'a Stack,
-    pub(crate) project: String,
+    project: String,
     settings: PathBuf,
     _gone: Gone,
 }

@@ -1,24 +1,6 @@
 //! The faults of security and hygiene that `security.rs` plants, as data.
 
-use crate::fault::Fault;
-
-const fn fault(
-    name: &'static str,
-    check: &'static str,
-    layer: &'static str,
-    severity: &'static str,
-    status: &'static str,
-    says: &'static str,
-) -> Fault {
-    Fault {
-        name,
-        check,
-        layer,
-        severity,
-        status,
-        says,
-    }
-}
+use crate::fault::{Fault, fault};
 
 const SECURITY: &str = "security";
 const HYGIENE: &str = "hygiene";

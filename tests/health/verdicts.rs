@@ -2,26 +2,8 @@
 
 use std::time::Duration;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, fault};
 use crate::stack::{Asked, Stack, container, control_port, docker, eventually, fetch, run};
-
-const fn fault(
-    name: &'static str,
-    check: &'static str,
-    layer: &'static str,
-    severity: &'static str,
-    status: &'static str,
-    says: &'static str,
-) -> Fault {
-    Fault {
-        name,
-        check,
-        layer,
-        severity,
-        status,
-        says,
-    }
-}
 
 pub(crate) const FAULTS: &[&Fault] = &[
     &STOPPED, &PAUSED, &LOADING, &BREAKER, &SICK, &FAILING, &HUNG, &LOOPING, &SHEDDING, &ERRORS,
