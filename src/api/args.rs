@@ -17,7 +17,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
         )],
         access: Access::Local,
         returns: Ty::Map,
-        doc: "Gives the parsed arguments as a map: one key per flag and positional.\n\nA flag is `name: #{ type, help, initial, env, short, repeat, required, values }`. Types are `bool` (the usual), `string`, `int`, `float`, `duration`, `size`; `values` lists the words it may be. `env` names an environment variable to fall back on. Booleans are 1/0, true/false, yes/no, on/off in any case. The key `no_cache` is the flag `--no-cache`. A wrong flag exits 64, a wrong value in the environment 78.",
+        doc: "Gives the parsed arguments as a map: one key per flag and positional.\n\nA flag is `name: #{ type, help, initial, env, short, repeat, required, values }`. Types are `bool` (the usual), `string`, `int`, `float`, `duration`, `size`, `regex`; `values` lists the words it may be. `env` names an environment variable to fall back on. Booleans are 1/0, true/false, yes/no, on/off in any case. The key `no_cache` is the flag `--no-cache`. A wrong flag exits 64, a wrong value in the environment 78.",
         example: "let args = args::parse(#{ flags: #{ window: #{ type: \"duration\", initial: \"10s\", help: \"measure this long\" } } });\nargs.window",
         call: |call| Ok(Dynamic::from_map(call.frame().arguments.clone())),
         ..Primitive::PURE

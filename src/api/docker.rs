@@ -455,7 +455,10 @@ fn range(call: &Call<'_>) -> Result<LogRange, Failure> {
 }
 
 /// An instant as scripts write it: a time, or how long ago.
-fn instant(call: &Call<'_>, name: &'static str) -> Result<Option<DateTime<Utc>>, Failure> {
+pub(super) fn instant(
+    call: &Call<'_>,
+    name: &'static str,
+) -> Result<Option<DateTime<Utc>>, Failure> {
     let value = call.args().any(name);
     if value.is_unit() {
         return Ok(None);

@@ -21,9 +21,11 @@ mod fs;
 mod graph;
 mod history;
 mod http;
+mod interrupt;
 mod journal;
 mod json;
 mod lock;
+mod logs;
 mod loki;
 mod order;
 mod output;
@@ -63,6 +65,7 @@ pub use primitive::{
 };
 pub use shape::{Field, Handle, Record, Shape, Time, field, plain, show};
 
+pub(crate) use interrupt::Interrupts;
 pub(crate) use report::{CheckFile, CheckFiles, Watched, invalid_check, is_report, is_result};
 pub(crate) use task::snapshot;
 
@@ -88,6 +91,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &journal::NAMESPACE,
     &json::NAMESPACE,
     &lock::NAMESPACE,
+    &logs::NAMESPACE,
     &loki::NAMESPACE,
     &plan::NAMESPACE,
     &postgres::NAMESPACE,

@@ -140,7 +140,7 @@ impl std::fmt::Debug for Primitive {
 }
 
 /// A parameter or an option.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Param {
     /// Snake case, no reserved word of Rhai.
     pub name: &'static str,

@@ -126,11 +126,7 @@ impl Engine {
                 labels: Vec::new(),
             },
         )?;
-        found.retain(|c| {
-            !c.labels
-                .get(ONEOFF)
-                .is_some_and(|v| v.eq_ignore_ascii_case("true"))
-        });
+        found.retain(|c| !c.is_one_off());
         Ok(found)
     }
 
@@ -163,8 +159,20 @@ impl Filter {
 }
 
 impl Container {
+    /// Whether it was made by `compose run`.
+    pub fn is_one_off(&self) -> bool {
+        self.labels
+            .get(ONEOFF)
+            .is_some_and(|v| v.eq_ignore_ascii_case("true"))
+    }
+
+    /// Which of the containers of its service it is, from 1.
+    pub fn number(&self) -> Option<u32> {
+        self.labels.get(NUMBER).and_then(|n| n.parse().ok())
+    }
+
     fn place(&self) -> (&Option<String>, &Option<String>, u32, &str) {
-        let number = self.labels.get(NUMBER).and_then(|n| n.parse().ok());
+        let number = self.number();
         (
             &self.project,
             &self.service,

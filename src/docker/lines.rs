@@ -4,6 +4,8 @@
 use bollard::container::LogOutput;
 use chrono::{DateTime, Utc};
 
+use crate::instant;
+
 /// A longer line is cut here.
 pub(super) const LINE_LIMIT: usize = 64 * 1024;
 
@@ -57,13 +59,24 @@ impl Assembler {
             LogOutput::StdOut { message } | LogOutput::Console { message } => (Side::Out, message),
             LogOutput::StdIn { .. } => return,
         };
+        let (time, text) = stamp(message);
+        self.message(side, time, text, &mut line);
+    }
+
+    /// Takes a message of the log driver, with its line feed if it has one; gives the line that it ends.
+    pub(super) fn message(
+        &mut self,
+        side: Side,
+        time: Option<DateTime<Utc>>,
+        text: &[u8],
+        line: &mut impl FnMut(Line<'_>),
+    ) {
         let open = match side {
             Side::Out => &mut self.out,
             Side::Err => &mut self.err,
         };
-        let (time, text) = stamp(message);
         match text.strip_suffix(b"\n") {
-            // The common case: one frame is one line, and nothing is copied.
+            // The common case: one message is one line, and nothing is copied.
             Some(text) if !open.started && text.len() <= LINE_LIMIT => {
                 line(Line {
                     time,
@@ -74,14 +87,14 @@ impl Assembler {
             }
             Some(text) => {
                 open.add(time, text);
-                open.give(side, &mut line);
+                open.give(side, line);
             }
             None => open.add(time, text),
         }
     }
 
     /// Gives what never saw its end.
-    pub(super) fn finish(mut self, mut line: impl FnMut(Line<'_>)) {
+    pub(super) fn flush(&mut self, mut line: impl FnMut(Line<'_>)) {
         for (open, side) in [(&mut self.out, Side::Out), (&mut self.err, Side::Err)] {
             if open.started {
                 open.give(side, &mut line);
@@ -124,12 +137,13 @@ fn stamp(message: &[u8]) -> (Option<DateTime<Utc>>, &[u8]) {
     let Some(space) = memchr::memchr(b' ', &message[..message.len().min(40)]) else {
         return (None, message);
     };
-    let time = std::str::from_utf8(&message[..space])
-        .ok()
-        .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-    match time {
-        Some(time) => (Some(time.with_timezone(&Utc)), &message[space + 1..]),
-        None => (None, message),
+    // The engine always writes all digits, and this is read for each line: chrono's own parser takes ten times as long.
+    match instant::parse_prefix(&message[..space]) {
+        Some((at, length)) if length == space => (
+            Some(DateTime::from_timestamp_nanos(at)),
+            &message[space + 1..],
+        ),
+        _ => (None, message),
     }
 }
 
@@ -152,7 +166,7 @@ mod tests {
             };
             assembler.take(&frame, &mut keep);
         }
-        assembler.finish(&mut keep);
+        assembler.flush(&mut keep);
         seen
     }
 

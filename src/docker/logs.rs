@@ -240,7 +240,7 @@ async fn scan(
         messages += 1;
         assembler.take(&frame?, &mut sift);
     }
-    assembler.finish(&mut sift);
+    assembler.flush(&mut sift);
     Ok(messages)
 }
 

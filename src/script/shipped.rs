@@ -4,6 +4,7 @@
 pub const SCRIPTS: &[(&str, &str)] = &[
     ("diagnose", include_str!("../../scripts/diagnose.rhai")),
     ("health", include_str!("../../scripts/health.rhai")),
+    ("logs", include_str!("../../scripts/logs.rhai")),
     ("reset", include_str!("../../scripts/reset.rhai")),
     ("startup", include_str!("../../scripts/startup.rhai")),
 ];
@@ -13,6 +14,7 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("checks", include_str!("../../stdlib/checks.rhai")),
     ("diagnosing", include_str!("../../stdlib/diagnosing.rhai")),
     ("limits", include_str!("../../stdlib/limits.rhai")),
+    ("logging", include_str!("../../stdlib/logging.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
     ("starting", include_str!("../../stdlib/starting.rhai")),

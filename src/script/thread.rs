@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, Engine, EvalAltResult, Scope};
 
 use super::program::Program;
-use crate::api::{self, Branch, Cleanup};
+use crate::api::{self, Branch, Cleanup, Interrupts};
 use crate::gate::{Flight, Run};
 use crate::run::{Cancel, Stop};
 
@@ -116,6 +116,14 @@ pub(super) fn wait(
                     return waited(None, flights, true);
                 }
                 if signal == signal_hook::consts::SIGINT {
+                    // Somebody for whom that is the normal end, such as a follow of logs.
+                    if run
+                        .resources()
+                        .get::<Interrupts>()
+                        .is_some_and(|claims| claims.tell())
+                    {
+                        continue;
+                    }
                     Stop::Interrupted
                 } else {
                     Stop::Terminated

@@ -91,6 +91,7 @@ impl Parameter {
             Takes::Float => " NUMBER".into(),
             Takes::Duration => " DURATION".into(),
             Takes::Size => " SIZE".into(),
+            Takes::Pattern => " REGEX".into(),
             Takes::OneOf(words) => format!(" {}", words.join("|")),
         }
     }

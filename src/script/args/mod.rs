@@ -34,6 +34,8 @@ pub enum Takes {
     Duration,
     /// `64MiB`.
     Size,
+    /// A regular expression: its commas separate nothing.
+    Pattern,
     /// One of these.
     OneOf(Vec<String>),
 }
@@ -179,6 +181,17 @@ impl Parameter {
                 units::size(text).map_err(|_| wrong("a size such as `64MiB`"))?;
                 text.to_owned().into()
             }
+            Takes::Pattern => {
+                // What begins with `!` is one that must not match.
+                let pattern = regex::Regex::new(text.strip_prefix('!').unwrap_or(text));
+                pattern.map_err(|error| {
+                    let reason = error.to_string();
+                    let last = reason.lines().last().unwrap_or_default().trim();
+                    let why = last.trim_start_matches("error: ");
+                    format!("{}: {why}", wrong("a regular expression"))
+                })?;
+                text.to_owned().into()
+            }
             Takes::OneOf(words) => {
                 if !words.iter().any(|w| w == text) {
                     return Err(wrong(&format!("one of {}", words.join(", "))));
@@ -232,8 +245,11 @@ fn parameter(name: &str, fields: &Map, usual: Takes) -> Result<Parameter, String
         (Some("float"), None) => Takes::Float,
         (Some("duration"), None) => Takes::Duration,
         (Some("size"), None) => Takes::Size,
+        (Some("regex"), None) => Takes::Pattern,
         (Some(other), None) => {
-            let types = ["bool", "string", "int", "float", "duration", "size"];
+            let types = [
+                "bool", "string", "int", "float", "duration", "size", "regex",
+            ];
             let hint = closest(other, types.into_iter()).map_or_else(
                 || format!("the types are {}", types.join(", ")),
                 |t| format!("did you mean `{t}`?"),

@@ -104,7 +104,11 @@ impl Parsing<'_> {
                 .get(parameter.name.as_str())
                 .and_then(|v| v.clone().try_cast::<Array>())
                 .unwrap_or_default();
-            for item in split_list(&value) {
+            let items = match parameter.takes {
+                Takes::Pattern => vec![value.as_str()],
+                _ => split_list(&value).collect(),
+            };
+            for item in items {
                 list.push(parameter.value(item).map_err(usage)?);
             }
             self.found

@@ -1,0 +1,279 @@
+//! A container's log as it comes: lines one after the other, to its end or as long as the container runs, and from where
+//! an earlier reading of it had come to.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::errors::Error as Wire;
+use bollard::query_parameters::LogsOptions;
+use chrono::{DateTime, Utc};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+
+use super::engine::ANSWER;
+use super::error::{Sort, explain};
+use super::events::{Event, EventRange, subscribe};
+use super::lines::{Assembler, Line, Side};
+use super::{Engine, Error};
+use crate::instant::nanos;
+use crate::run::Cx;
+
+/// So many messages are taken in one go.
+const GO: usize = 512;
+
+/// Up to where a log was read: of each stream the time of its last line, and how many of its lines have that time. The
+/// times of one stream never go back, so that no line is lost by it and none comes twice; those of both together may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mark {
+    out: At,
+    err: At,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct At {
+    time: i64,
+    count: u64,
+}
+
+/// One line of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogText<'a> {
+    /// When the engine got it, nanoseconds since 1970.
+    pub at: Option<i64>,
+    /// Whether it was written to standard error.
+    pub stderr: bool,
+    /// The text, without its end.
+    pub text: &'a [u8],
+    /// Whether it was cut at 64 KiB.
+    pub cut: bool,
+}
+
+impl Mark {
+    fn of(&mut self, stderr: bool) -> &mut At {
+        if stderr { &mut self.err } else { &mut self.out }
+    }
+
+    /// Counts a line.
+    pub(super) fn count(&mut self, stderr: bool, at: Option<i64>) {
+        let Some(time) = at else { return };
+        let own = self.of(stderr);
+        if time > own.time {
+            *own = At { time, count: 0 };
+        }
+        own.count += u64::from(time == own.time);
+    }
+
+    /// The earliest time that is still to be read; `None`: from the start.
+    fn from(&self) -> Option<i64> {
+        // A stream that has no line yet may have one that is older than the other's last.
+        (self.out.time > 0 || self.err.time > 0).then(|| match (self.out.time, self.err.time) {
+            (0, time) | (time, 0) => time.saturating_sub(SKEW),
+            (out, err) => out.min(err),
+        })
+    }
+}
+
+/// How much later than a younger line of the other stream a line may stand in the log.
+const SKEW: i64 = 5_000_000_000;
+
+/// Leaves out what a mark says was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resume {
+    mark: Mark,
+    left: Mark,
+}
+
+impl Resume {
+    pub(super) fn from(mark: Mark) -> Self {
+        Self { mark, left: mark }
+    }
+
+    /// Whether the line is new.
+    pub(super) fn is_new(&mut self, stderr: bool, at: Option<i64>) -> bool {
+        let (Some(time), last) = (at, self.mark.of(stderr).time) else {
+            return true;
+        };
+        if time != last {
+            return time > last;
+        }
+        let left = self.left.of(stderr);
+        if left.count == 0 {
+            return true;
+        }
+        left.count -= 1;
+        false
+    }
+}
+
+/// What one step of a stream came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// There is more.
+    More,
+    /// Nothing came.
+    Idle,
+    /// The log ended, or the container did.
+    End,
+}
+
+/// Reads logs and events of one engine, on the shared runtime.
+#[derive(Clone)]
+pub struct LogReader {
+    client: Docker,
+    place: String,
+}
+
+/// A log that is being read.
+pub struct LogStream {
+    frames: Pin<Box<dyn Stream<Item = Result<LogOutput, Wire>> + Send>>,
+    assembler: Assembler,
+    resume: Resume,
+    mark: Mark,
+    since: Option<i64>,
+    /// Whether what the mark stands for must still be there.
+    seeks: bool,
+    what: String,
+    place: String,
+}
+
+impl Engine {
+    /// A reader of this engine's logs, connected.
+    pub fn log_reader(&self, cx: &Cx) -> Result<LogReader, Error> {
+        Ok(LogReader {
+            client: self.client(cx)?,
+            place: self.endpoint()?.place(),
+        })
+    }
+}
+
+impl LogReader {
+    /// Opens the log of a container, by its id. `follow`: as long as it runs.
+    pub fn open(&self, id: &str, mark: Mark, since: Option<i64>, follow: bool) -> LogStream {
+        let from = mark.from().max(since);
+        let options = LogsOptions {
+            stdout: true,
+            stderr: true,
+            timestamps: true,
+            follow,
+            // Whole seconds: a little more than asked comes, and is left out here.
+            since: from.map_or(0, |at| {
+                i32::try_from(at.div_euclid(1_000_000_000)).unwrap_or(i32::MAX)
+            }),
+            tail: "all".into(),
+            ..LogsOptions::default()
+        };
+        LogStream {
+            frames: Box::pin(self.client.logs(id, Some(options))),
+            assembler: Assembler::default(),
+            resume: Resume::from(mark),
+            mark,
+            since,
+            seeks: mark
+                .from()
+                .is_some_and(|at| since.is_none_or(|since| at >= since)),
+            what: format!("read the log of container `{id}`"),
+            place: self.place.clone(),
+        }
+    }
+
+    /// What the engine does from now on, or from an instant that is not long ago.
+    pub fn events(
+        &self,
+        since: Option<DateTime<Utc>>,
+    ) -> impl Stream<Item = Result<Event, Error>> + Send + use<> {
+        let range = EventRange {
+            since,
+            ..EventRange::default()
+        };
+        let place = self.place.clone();
+        subscribe(&self.client, &range).map(move |event| {
+            event
+                .map(Event::from)
+                .map_err(|error| explain(error, Sort::Read, &place, "read events", ANSWER))
+        })
+    }
+}
+
+impl LogStream {
+    /// Takes what is there, and waits at most `wait` for the first of it.
+    pub async fn step(
+        &mut self,
+        wait: Duration,
+        mut line: impl FnMut(LogText<'_>),
+    ) -> Result<Step, Error> {
+        let (resume, mark, since) = (&mut self.resume, &mut self.mark, self.since);
+        let mut give = |got: Line<'_>| {
+            let (at, stderr) = (got.time.map(nanos), got.side == Side::Err);
+            if resume.is_new(stderr, at) {
+                mark.count(stderr, at);
+                if since.is_none_or(|since| at.is_none_or(|at| at >= since)) {
+                    line(LogText {
+                        at,
+                        stderr,
+                        text: got.text,
+                        cut: got.cut,
+                    });
+                }
+            }
+        };
+        for taken in 0..GO {
+            let frame = match self.frames.next().now_or_never() {
+                Some(frame) => frame,
+                None if taken > 0 => return Ok(Step::More),
+                None => match tokio::time::timeout(wait, self.frames.next()).await {
+                    Ok(frame) => frame,
+                    Err(_) => return Ok(Step::Idle),
+                },
+            };
+            let Some(frame) = frame else {
+                self.assembler.flush(&mut give);
+                return Ok(Step::End);
+            };
+            let frame = frame
+                .map_err(|error| explain(error, Sort::Read, &self.place, &self.what, ANSWER))?;
+            self.assembler.take(&frame, &mut give);
+        }
+        Ok(Step::More)
+    }
+
+    /// Up to where it was read.
+    pub fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// Whether something new came, and the line where the last reading ended was there no more: what stood between is lost.
+    pub fn has_gap(&self) -> bool {
+        self.seeks && self.resume.left == self.resume.mark && self.mark != self.resume.mark
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_left_out_and_nothing_else() {
+        let lines = [
+            (false, 1),
+            (false, 1),
+            (true, 1),
+            (false, 2),
+            (true, 2),
+            (true, 2),
+            (false, 3),
+        ];
+        for read in 0..=lines.len() {
+            let mut mark = Mark::default();
+            for (stderr, at) in &lines[..read] {
+                mark.count(*stderr, Some(*at));
+            }
+            let mut resume = Resume::from(mark);
+            let rest: Vec<_> = lines
+                .iter()
+                .filter(|(stderr, at)| resume.is_new(*stderr, Some(*at)))
+                .collect();
+            assert_eq!(rest, lines[read..].iter().collect::<Vec<_>>(), "{read}");
+        }
+    }
+}

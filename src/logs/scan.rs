@@ -1,0 +1,337 @@
+//! Reads files: blocks are judged on all processors, and what they give is put in order again.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::group::{end_of, head_of};
+use super::input::{Blocks, Input};
+use super::query::{Gate, Judged, Query};
+use super::record::{Look, Record, Stream};
+use super::sequence::{End, Sequence};
+use super::severity::MORE_LITERALS;
+use super::view::View;
+use super::{Error, Source, Sources};
+use crate::instant;
+use crate::run::Cx;
+
+/// So many blocks are on their way at once, for each processor.
+const AHEAD: usize = 3;
+
+/// How the records are judged and shown.
+pub struct Scan<'a> {
+    /// What is wanted.
+    pub query: &'a Query,
+    /// How it is shown; `None`: it is not rendered, for a sink that takes the records themselves.
+    pub view: Option<&'a View>,
+    /// Whether records that are not wanted are handed on too, for those beside them.
+    pub context: bool,
+}
+
+/// A block that was judged.
+struct Done {
+    block: Vec<u8>,
+    rendered: String,
+    items: Vec<Item>,
+    filtered: u64,
+}
+
+/// A record of a block that matters.
+struct Item {
+    text: Range<usize>,
+    lines: u32,
+    judged: Judged,
+    rendered: Range<usize>,
+}
+
+impl Scan<'_> {
+    /// Reads the inputs one after the other into `sequence`.
+    pub fn run(
+        &self,
+        cx: &Cx,
+        inputs: Vec<Input>,
+        sources: &Sources,
+        sequence: &mut Sequence<'_>,
+    ) -> Result<End, Error> {
+        for input in inputs {
+            let name = input.name.clone();
+            let number = sources.add(Source::file(&name));
+            match self.one(cx, input, number, sources, sequence)? {
+                End::Done => {}
+                end => return Ok(end),
+            }
+        }
+        Ok(End::Done)
+    }
+
+    fn one(
+        &self,
+        cx: &Cx,
+        input: Input,
+        number: usize,
+        sources: &Sources,
+        sequence: &mut Sequence<'_>,
+    ) -> Result<End, Error> {
+        let name = input.name.clone();
+        let source = sources.all()[number].clone();
+        let finder = self.finder();
+        let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let ahead = workers * AHEAD;
+        let (jobs, waiting) = mpsc::sync_channel::<(usize, Vec<u8>)>(ahead);
+        let (done, results) = mpsc::sync_channel(ahead);
+        let (back, spare) = mpsc::sync_channel(ahead * 2);
+        let waiting = Arc::new(Mutex::new(waiting));
+        thread::scope(|scope| {
+            let reading = scope.spawn(move || read(input, &jobs, &spare));
+            for _ in 0..workers {
+                let (waiting, done, finder, source) =
+                    (waiting.clone(), done.clone(), &finder, source.clone());
+                scope.spawn(move || {
+                    loop {
+                        let job = waiting
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .recv();
+                        let Ok((at, block)) = job else { return };
+                        if done
+                            .send((at, self.judge(block, number, &source, finder.as_ref())))
+                            .is_err()
+                        {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop((waiting, done));
+            let outcome = collect(cx, &results, &back, number, sequence);
+            // Whoever still sends finds nobody, and ends.
+            drop((results, back));
+            let read = reading.join();
+            let end = outcome?;
+            match read {
+                Ok(Err(error)) if end == End::Done => Err(Error::Input(name, error)),
+                _ => Ok(end),
+            }
+        })
+    }
+
+    /// What may matter in a block; `None`: everything.
+    fn finder(&self) -> Option<Finder> {
+        if self.context {
+            return None;
+        }
+        if let Some(level) = self.query.least() {
+            let mut all = level.literals();
+            all.extend(MORE_LITERALS.iter().map(|text| (*text).to_owned()));
+            // klog: a letter and the month at the start of a line.
+            for letter in ['W', 'E', 'F'] {
+                all.extend([format!("\n{letter}0"), format!("\n{letter}1")]);
+            }
+            let all: Vec<_> = all.iter().map(|text| regex::escape(text)).collect();
+            return Finder::new(&all.join("|"));
+        }
+        if !self.query.await_for.is_empty() {
+            return None;
+        }
+        if let Some(trace) = &self.query.trace {
+            return Finder::new(&regex::escape(trace.id()));
+        }
+        let all: Vec<_> = self
+            .query
+            .grep
+            .iter()
+            .map(|regex| format!("(?:{})", regex.as_str()))
+            .collect();
+        // The beginning and the end of a text are not those of a block.
+        let anchored = all
+            .iter()
+            .any(|text| text.contains("\\A") || text.contains("\\z"));
+        if all.is_empty() || anchored {
+            return None;
+        }
+        Finder::new(&all.join("|")).filter(|finder| !finder.0.is_match(b""))
+    }
+
+    fn judge(
+        &self,
+        block: Vec<u8>,
+        number: usize,
+        source: &Source,
+        finder: Option<&Finder>,
+    ) -> Done {
+        let mut done = Done {
+            rendered: String::new(),
+            items: Vec::new(),
+            filtered: 0,
+            block: Vec::new(),
+        };
+        let mut taken = 0;
+        let mut take = |at: usize| {
+            let (end, lines) = end_of(&block, at);
+            let text = at..trimmed(&block, at, end);
+            let record = Record {
+                source: number,
+                at: None,
+                stream: Stream::Out,
+                text: &block[text.clone()],
+                lines,
+                cut: false,
+                late: None,
+            };
+            let judged = self.query.judge(record, &source.name);
+            if judged.passes || judged.gate != Gate::Fine || judged.awaited || self.context {
+                taken += u64::from(lines);
+                let from = done.rendered.len();
+                if judged.passes
+                    && let Some(view) = self.view
+                {
+                    view.record(
+                        &mut done.rendered,
+                        source,
+                        &Look::with(record, judged.severity),
+                    );
+                }
+                done.items.push(Item {
+                    text,
+                    lines,
+                    judged,
+                    rendered: from..done.rendered.len(),
+                });
+            }
+            end
+        };
+        match finder {
+            None => {
+                let mut at = 0;
+                while at < block.len() {
+                    at = take(at);
+                }
+            }
+            Some(finder) => {
+                // The first line has no line feed before it that a literal could be found by.
+                let mut at = if matches!(block.first(), Some(b'W' | b'E' | b'F')) {
+                    take(0)
+                } else {
+                    0
+                };
+                while let Some(line) = finder.line_from(&block, at) {
+                    at = take(head_of(&block[..], line).max(at));
+                }
+            }
+        }
+        done.filtered = lines_of(&block) - taken;
+        done.block = block;
+        done
+    }
+}
+
+/// Finds lines that may matter.
+struct Finder(Regex);
+
+impl Finder {
+    fn new(pattern: &str) -> Option<Self> {
+        RegexBuilder::new(pattern)
+            .multi_line(true)
+            .crlf(true)
+            .case_insensitive(false)
+            .size_limit(1 << 22)
+            .build()
+            .ok()
+            .map(Self)
+    }
+
+    /// The start of the next line that may matter.
+    fn line_from(&self, block: &[u8], at: usize) -> Option<usize> {
+        let found = self.0.find_at(block, at)?.start();
+        if block.get(found) == Some(&b'\n')
+            && found + 1 < block.len()
+            && self.0.as_str().contains("\\nE0")
+        {
+            return Some(found + 1);
+        }
+        Some(memchr::memrchr(b'\n', &block[at..found]).map_or(at, |feed| at + feed + 1))
+    }
+}
+
+/// How many lines there are, one without its end included.
+fn lines_of(block: &[u8]) -> u64 {
+    let feeds = memchr::memchr_iter(b'\n', block).count();
+    let open = block.last().is_some_and(|b| *b != b'\n');
+    u64::try_from(feeds + usize::from(open)).unwrap_or(u64::MAX)
+}
+
+/// The end of the text without its last line end.
+fn trimmed(block: &[u8], at: usize, end: usize) -> usize {
+    let text = &block[at..end];
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    at + text.strip_suffix(b"\r").unwrap_or(text).len()
+}
+
+/// Reads blocks until the end, or until nobody wants them.
+fn read(
+    input: Input,
+    jobs: &SyncSender<(usize, Vec<u8>)>,
+    spare: &Receiver<Vec<u8>>,
+) -> io::Result<()> {
+    let mut blocks = Blocks::new(input);
+    for at in 0.. {
+        let mut block = spare.try_recv().unwrap_or_default();
+        let outcome = blocks.next(&mut block);
+        // What was read before it broke off is worth having.
+        let more = *outcome.as_ref().unwrap_or(&true);
+        let wanted = more && jobs.send((at, block)).is_ok();
+        outcome?;
+        if !wanted {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Puts the blocks in order and hands on what they gave.
+fn collect(
+    cx: &Cx,
+    results: &Receiver<(usize, Done)>,
+    back: &SyncSender<Vec<u8>>,
+    number: usize,
+    sequence: &mut Sequence<'_>,
+) -> Result<End, Error> {
+    let mut early = BTreeMap::new();
+    let mut next = 0;
+    loop {
+        match results.recv_timeout(Duration::from_millis(50)) {
+            Ok((at, done)) => _ = early.insert(at, done),
+            Err(RecvTimeoutError::Timeout) => sequence.idle(instant::nanos(cx.now()))?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(End::Done),
+        }
+        cx.check()?;
+        while let Some(done) = early.remove(&next) {
+            next += 1;
+            for item in &done.items {
+                let record = Record {
+                    source: number,
+                    at: None,
+                    stream: Stream::Out,
+                    text: &done.block[item.text.clone()],
+                    lines: item.lines,
+                    cut: false,
+                    late: None,
+                };
+                let rendered =
+                    (!item.rendered.is_empty()).then(|| &done.rendered[item.rendered.clone()]);
+                sequence.push(record, item.judged, rendered)?;
+                if let Some(end) = sequence.ended() {
+                    return Ok(end);
+                }
+            }
+            sequence.filtered(number, done.filtered);
+            let _ = back.try_send(done.block);
+        }
+    }
+}
