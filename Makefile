@@ -1,5 +1,5 @@
 # What the project does, in a word each; the scripts behind are in tests/stack/.
-.PHONY: demo test soak fuzz bench bench-health bench-cold-start deny generate stack stack-down
+.PHONY: demo test soak fuzz bench bench-health bench-cold-start bench-logs deny generate stack stack-down
 
 STACK = tests/stack/stack.sh
 # The small stack of the tests, beside the demo's: other names, other ports.
@@ -30,9 +30,11 @@ FUZZ_FLAGS = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 FUZZ_SECONDS = 60
 
 fuzz:
-	mkdir -p fuzz/target/corpus
-	cd fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" cargo run --release --target $$(rustc --print host-tuple) -- \
+	mkdir -p fuzz/target/corpus fuzz/target/corpus-logs
+	cd fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" cargo run --release --bin prom --target $$(rustc --print host-tuple) -- \
 		-max_total_time=$(FUZZ_SECONDS) -max_len=4000 -timeout=5 target/corpus ../tests/data/metrics
+	cd fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" cargo run --release --bin logs --target $$(rustc --print host-tuple) -- \
+		-max_total_time=$(FUZZ_SECONDS) -max_len=4000 -timeout=5 target/corpus-logs ../tests/data/logs
 
 bench:
 	cargo bench
@@ -46,6 +48,14 @@ bench-health:
 bench-cold-start:
 	$(STACK) prepare
 	exports=$$($(STACK) env) && eval "$$exports" && cargo bench --bench cold_start
+
+# Logs against jq, ripgrep and angle-grinder, which are compiled into target/tools where they are missing.
+bench-logs:
+	$(STACK) up $(TEST_STACK) --interval 1s --services redis
+	PATH=$(CURDIR)/target/tools/bin:$$PATH && export PATH && \
+	    { command -v rg >/dev/null || cargo install --quiet --locked --root target/tools ripgrep; } && \
+	    { command -v agrind >/dev/null || cargo install --quiet --locked --root target/tools ag; } && \
+	    exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo bench --bench logs
 
 # Licences, bans and sources of the dependency tree (deny.toml). Where cargo-deny is missing it is compiled first,
 # some minutes, into target/tools; so it is no part of `make test`.

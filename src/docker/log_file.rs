@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::lines::{Assembler, Line, Side};
-use super::log_stream::{LogText, Mark, Resume};
+use super::log_stream::{LogText, Mark, Reading};
 use super::{ContainerDetail, Engine};
 use crate::instant;
 
@@ -23,8 +23,7 @@ const BLOCK: usize = 1 << 20;
 pub struct LogFiles {
     /// Oldest first.
     files: Vec<Box<dyn Read + Send>>,
-    resume: Resume,
-    mark: Mark,
+    reading: Reading,
     since: Option<i64>,
     assembler: Assembler,
 }
@@ -45,8 +44,7 @@ impl Engine {
         let files = open_all(Path::new(path))?;
         Some(LogFiles {
             files,
-            resume: Resume::from(mark),
-            mark,
+            reading: Reading::from(mark),
             since,
             assembler: Assembler::default(),
         })
@@ -110,7 +108,7 @@ impl LogFiles {
 
     /// Up to where it was read.
     pub fn mark(&self) -> Mark {
-        self.mark
+        self.reading.mark()
     }
 
     /// One message of the log driver: a line, or a part of a long one.
@@ -150,10 +148,9 @@ impl LogFiles {
 
     fn hand(&mut self, got: &Line<'_>, line: &mut impl FnMut(LogText<'_>) -> bool) -> bool {
         let (at, stderr) = (got.time.map(instant::nanos), got.side == Side::Err);
-        if !self.resume.is_new(stderr, at) {
+        if !self.reading.is_new(stderr, at) {
             return true;
         }
-        self.mark.count(stderr, at);
         if self
             .since
             .is_some_and(|since| at.is_some_and(|at| at < since))
@@ -268,8 +265,7 @@ mod tests {
                 .into_iter()
                 .map(|text| Box::new(text.as_bytes()) as Box<dyn Read + Send>)
                 .collect(),
-            resume: Resume::from(Mark::default()),
-            mark: Mark::default(),
+            reading: Reading::default(),
             since: None,
             assembler: Assembler::default(),
         };

@@ -1,6 +1,7 @@
 //! A container's log as it comes: lines one after the other, to its end or as long as the container runs, and from where
 //! an earlier reading of it had come to.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::run::Cx;
 const GO: usize = 512;
 
 /// Up to where a log was read: of each stream the time of its last line, and how many of its lines have that time. The
-/// times of one stream never go back, so that no line is lost by it and none comes twice; those of both together may.
+/// times of one stream do not go back (but with the clock), those of both together may.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mark {
     out: At,
@@ -50,59 +51,108 @@ pub struct LogText<'a> {
 }
 
 impl Mark {
-    fn of(&mut self, stderr: bool) -> &mut At {
-        if stderr { &mut self.err } else { &mut self.out }
-    }
-
-    /// Counts a line.
-    pub(super) fn count(&mut self, stderr: bool, at: Option<i64>) {
-        let Some(time) = at else { return };
-        let own = self.of(stderr);
-        if time > own.time {
-            *own = At { time, count: 0 };
-        }
-        own.count += u64::from(time == own.time);
-    }
-
     /// The earliest time that is still to be read; `None`: from the start.
     fn from(&self) -> Option<i64> {
-        // A stream that has no line yet may have one that is older than the other's last.
-        (self.out.time > 0 || self.err.time > 0).then(|| match (self.out.time, self.err.time) {
-            (0, time) | (time, 0) => time.saturating_sub(SKEW),
-            (out, err) => out.min(err),
-        })
+        match (self.out.time, self.err.time) {
+            (0, 0) => None,
+            // A stream that has no line yet may have one that is older than the other's last.
+            (0, time) | (time, 0) => Some(time.saturating_sub(SKEW)),
+            (out, err) => Some(out.min(err)),
+        }
     }
 }
 
 /// How much later than a younger line of the other stream a line may stand in the log.
 const SKEW: i64 = 5_000_000_000;
+/// So many times of each stream are remembered, to know again what the engine gives twice.
+const REMEMBERED: usize = 1 << 16;
 
-/// Leaves out what a mark says was read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Resume {
-    mark: Mark,
-    left: Mark,
+/// A log while it is read: tells what is new.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    out: OneStream,
+    err: OneStream,
+    /// Whether something was left out because it was read before.
+    met: bool,
 }
 
-impl Resume {
+/// One stream of it.
+#[derive(Debug, Default)]
+struct OneStream {
+    last: At,
+    /// Lines of the last time that are yet to be left out.
+    left: u64,
+    /// Whether nothing new came since the reading began.
+    resumes: bool,
+    /// The times of what was given lately; ascending.
+    recent: VecDeque<i64>,
+}
+
+impl Reading {
+    /// A reading that goes on where another ended.
     pub(super) fn from(mark: Mark) -> Self {
-        Self { mark, left: mark }
+        let side = |last: At| OneStream {
+            last,
+            left: last.count,
+            resumes: last != At::default(),
+            recent: VecDeque::new(),
+        };
+        Self {
+            out: side(mark.out),
+            err: side(mark.err),
+            met: false,
+        }
     }
 
-    /// Whether the line is new.
+    /// Whether the line is new. Then it counts as read.
     pub(super) fn is_new(&mut self, stderr: bool, at: Option<i64>) -> bool {
-        let (Some(time), last) = (at, self.mark.of(stderr).time) else {
-            return true;
+        let Some(time) = at else { return true };
+        let new = if stderr {
+            self.err.take(time)
+        } else {
+            self.out.take(time)
         };
-        if time != last {
-            return time > last;
+        self.met |= !new;
+        new
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            out: self.out.last,
+            err: self.err.last,
         }
-        let left = self.left.of(stderr);
-        if left.count == 0 {
+    }
+}
+
+impl OneStream {
+    fn take(&mut self, time: i64) -> bool {
+        if time == self.last.time {
+            if self.left > 0 {
+                self.left -= 1;
+                return false;
+            }
+            self.last.count += 1;
             return true;
         }
-        left.count -= 1;
-        false
+        if time < self.last.time {
+            if self.resumes {
+                return false;
+            }
+            // At a rotation some engines give lines again [measured: 20.10 gave up to 36]. A time that was never given is
+            // that of a clock that was set back.
+            if self.recent.binary_search(&time).is_ok() {
+                self.left = self.last.count;
+                return false;
+            }
+            self.recent.clear();
+        }
+        self.last = At { time, count: 1 };
+        (self.left, self.resumes) = (0, false);
+        if self.recent.len() == REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(time);
+        true
     }
 }
 
@@ -128,8 +178,7 @@ pub struct LogReader {
 pub struct LogStream {
     frames: Pin<Box<dyn Stream<Item = Result<LogOutput, Wire>> + Send>>,
     assembler: Assembler,
-    resume: Resume,
-    mark: Mark,
+    reading: Reading,
     since: Option<i64>,
     /// Whether what the mark stands for must still be there.
     seeks: bool,
@@ -166,8 +215,7 @@ impl LogReader {
         LogStream {
             frames: Box::pin(self.client.logs(id, Some(options))),
             assembler: Assembler::default(),
-            resume: Resume::from(mark),
-            mark,
+            reading: Reading::from(mark),
             since,
             seeks: mark
                 .from()
@@ -202,19 +250,17 @@ impl LogStream {
         wait: Duration,
         mut line: impl FnMut(LogText<'_>),
     ) -> Result<Step, Error> {
-        let (resume, mark, since) = (&mut self.resume, &mut self.mark, self.since);
+        let (reading, since) = (&mut self.reading, self.since);
         let mut give = |got: Line<'_>| {
             let (at, stderr) = (got.time.map(nanos), got.side == Side::Err);
-            if resume.is_new(stderr, at) {
-                mark.count(stderr, at);
-                if since.is_none_or(|since| at.is_none_or(|at| at >= since)) {
-                    line(LogText {
-                        at,
-                        stderr,
-                        text: got.text,
-                        cut: got.cut,
-                    });
-                }
+            let within = since.is_none_or(|since| at.is_none_or(|at| at >= since));
+            if reading.is_new(stderr, at) && within {
+                line(LogText {
+                    at,
+                    stderr,
+                    text: got.text,
+                    cut: got.cut,
+                });
             }
         };
         for taken in 0..GO {
@@ -239,12 +285,14 @@ impl LogStream {
 
     /// Up to where it was read.
     pub fn mark(&self) -> Mark {
-        self.mark
+        self.reading.mark()
     }
 
     /// Whether something new came, and the line where the last reading ended was there no more: what stood between is lost.
     pub fn has_gap(&self) -> bool {
-        self.seeks && self.resume.left == self.resume.mark && self.mark != self.resume.mark
+        let [out, err] = [&self.reading.out, &self.reading.err];
+        let new = out.recent.len() + err.recent.len() > 0;
+        self.seeks && new && !self.reading.met
     }
 }
 
@@ -264,16 +312,27 @@ mod tests {
             (false, 3),
         ];
         for read in 0..=lines.len() {
-            let mut mark = Mark::default();
+            let mut before = Reading::default();
             for (stderr, at) in &lines[..read] {
-                mark.count(*stderr, Some(*at));
+                assert!(before.is_new(*stderr, Some(*at)));
             }
-            let mut resume = Resume::from(mark);
+            let mut after = Reading::from(before.mark());
             let rest: Vec<_> = lines
                 .iter()
-                .filter(|(stderr, at)| resume.is_new(*stderr, Some(*at)))
+                .filter(|(stderr, at)| after.is_new(*stderr, Some(*at)))
                 .collect();
             assert_eq!(rest, lines[read..].iter().collect::<Vec<_>>(), "{read}");
         }
+    }
+    #[test]
+    fn what_the_engine_gives_twice_is_given_once_and_a_clock_may_go_back() {
+        let mut reading = Reading::default();
+        let mut given = Vec::new();
+        for at in [1, 2, 3, 3, 2, 3, 3, 3, 4, 1, 4, 5, 0, 1] {
+            if reading.is_new(false, Some(at)) {
+                given.push(at);
+            }
+        }
+        assert_eq!(given, [1, 2, 3, 3, 3, 4, 5, 0, 1]);
     }
 }

@@ -26,6 +26,8 @@ mod severity;
 mod source;
 mod tail;
 mod template;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use crate::instant::{instant, nanos, parse as time_of};

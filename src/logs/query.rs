@@ -167,10 +167,9 @@ impl Trace {
 
 /// Compiles what a person wrote as a regular expression: lines begin and end at `^` and `$`.
 pub fn pattern(text: &str, ignore_case: bool) -> Result<Regex, String> {
-    RegexBuilder::new(text)
-        .case_insensitive(ignore_case)
-        .multi_line(true)
-        .crlf(true)
+    // The flags stand in the pattern, so that it can become a part of a larger one.
+    let case = if ignore_case { "i" } else { "" };
+    RegexBuilder::new(&format!("(?mR{case}){text}"))
         .size_limit(1 << 22)
         .build()
         .map_err(|error| reason(text, &error.to_string()))

@@ -237,25 +237,21 @@ struct Finder(Regex);
 impl Finder {
     fn new(pattern: &str) -> Option<Self> {
         RegexBuilder::new(pattern)
-            .multi_line(true)
-            .crlf(true)
-            .case_insensitive(false)
             .size_limit(1 << 22)
             .build()
             .ok()
             .map(Self)
     }
 
-    /// The start of the next line that may matter.
+    /// The start of the next line from `at` on, the start of one, that may matter. A match may begin with the line feed
+    /// before a line.
     fn line_from(&self, block: &[u8], at: usize) -> Option<usize> {
-        let found = self.0.find_at(block, at)?.start();
-        if block.get(found) == Some(&b'\n')
-            && found + 1 < block.len()
-            && self.0.as_str().contains("\\nE0")
-        {
-            return Some(found + 1);
+        let found = self.0.find_at(block, at.saturating_sub(1))?.start();
+        if block.get(found) == Some(&b'\n') {
+            return Some(found + 1).filter(|line| *line < block.len());
         }
-        Some(memchr::memrchr(b'\n', &block[at..found]).map_or(at, |feed| at + feed + 1))
+        let before = memchr::memrchr(b'\n', block.get(at..found)?);
+        Some(before.map_or(at, |feed| at + feed + 1))
     }
 }
 

@@ -33,7 +33,7 @@ pub struct View {
     pub datetime: bool,
     /// The name of the source before each line.
     pub names: bool,
-    /// Of JSON only the message.
+    /// Of JSON and logfmt only the message.
     pub message: bool,
     /// Of JSON and logfmt only these fields, by their paths.
     pub fields: Vec<String>,
@@ -132,7 +132,7 @@ impl View {
                 });
             return values.collect::<Vec<_>>().join(" ").into();
         }
-        if self.message && look.head().is_some() {
+        if self.message && (look.head().is_some() || look.fields().is_some()) {
             return look.message();
         }
         String::from_utf8_lossy(look.record.text)

@@ -176,23 +176,33 @@ impl Run {
     }
 
     /// Starts it, and leaves it running.
-    pub(crate) fn start(mut self) -> Running {
+    pub(crate) fn start(self) -> Running {
+        self.start_with(Stdio::piped())
+    }
+
+    /// Starts it with its standard output in a file.
+    pub(crate) fn start_into(self, file: &Path) -> Running {
+        self.start_with(std::fs::File::create(file).unwrap().into())
+    }
+
+    fn start_with(mut self, stdout: Stdio) -> Running {
         use std::os::unix::process::CommandExt as _;
         // A process group of its own: a signal to it is a signal to nobody else.
         let mut child = self
             .command
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        let _ = stdin.write_all(&self.stdin);
-        drop(stdin);
-        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let text = std::mem::take(&mut self.stdin);
+        // Beside it: a program that writes before it has read all would wait for us.
+        std::thread::spawn(move || stdin.write_all(&text));
+        let (out, err) = (child.stdout.take(), child.stderr.take().unwrap());
         Running {
-            out: collect(out),
+            out: out.map_or_else(|| mpsc::channel().1, collect),
             err: collect(err),
             child: Some(child),
             limit: self.limit,
