@@ -25,16 +25,18 @@ pub struct LogFiles {
     files: Vec<Box<dyn Read + Send>>,
     reading: Reading,
     since: Option<i64>,
+    last: bool,
     assembler: Assembler,
 }
 
 impl Engine {
-    /// The files of this container's log; `None` where they cannot be read directly.
+    /// The files of this container's log; `None` where they cannot be read directly. `last`: a line that has no end yet is
+    /// given too.
     pub fn log_files(
         &self,
         detail: &ContainerDetail,
-        mark: Mark,
         since: Option<i64>,
+        last: bool,
     ) -> Option<LogFiles> {
         let here = matches!(self.endpoint().ok()?.address, Address::Unix(_));
         let path = detail.log_path.as_deref().filter(|path| !path.is_empty())?;
@@ -44,8 +46,9 @@ impl Engine {
         let files = open_all(Path::new(path))?;
         Some(LogFiles {
             files,
-            reading: Reading::from(mark),
+            reading: Reading::default(),
             since,
+            last,
             assembler: Assembler::default(),
         })
     }
@@ -102,7 +105,9 @@ impl LogFiles {
             }
         }
         let mut assembler = std::mem::take(&mut self.assembler);
-        assembler.flush(|got| _ = self.hand(&got, &mut line));
+        if self.last {
+            assembler.flush(|got| _ = self.hand(&got, &mut line));
+        }
         Ok(())
     }
 
@@ -267,6 +272,7 @@ mod tests {
                 .collect(),
             reading: Reading::default(),
             since: None,
+            last: true,
             assembler: Assembler::default(),
         };
         let mut all = Vec::new();

@@ -180,6 +180,7 @@ pub struct LogStream {
     assembler: Assembler,
     reading: Reading,
     since: Option<i64>,
+    last: bool,
     /// Whether what the mark stands for must still be there.
     seeks: bool,
     what: String,
@@ -197,8 +198,16 @@ impl Engine {
 }
 
 impl LogReader {
-    /// Opens the log of a container, by its id. `follow`: as long as it runs.
-    pub fn open(&self, id: &str, mark: Mark, since: Option<i64>, follow: bool) -> LogStream {
+    /// Opens the log of a container, by its id. `follow`: as long as it runs. `last`: a line that has no end yet is given
+    /// too, because nobody will read on from here.
+    pub fn open(
+        &self,
+        id: &str,
+        mark: Mark,
+        since: Option<i64>,
+        follow: bool,
+        last: bool,
+    ) -> LogStream {
         let from = mark.from().max(since);
         let options = LogsOptions {
             stdout: true,
@@ -217,6 +226,7 @@ impl LogReader {
             assembler: Assembler::default(),
             reading: Reading::from(mark),
             since,
+            last,
             seeks: mark
                 .from()
                 .is_some_and(|at| since.is_none_or(|since| at >= since)),
@@ -273,7 +283,9 @@ impl LogStream {
                 },
             };
             let Some(frame) = frame else {
-                self.assembler.flush(&mut give);
+                if self.last {
+                    self.assembler.flush(&mut give);
+                }
                 return Ok(Step::End);
             };
             let frame = frame

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The text without its colours.
+/// The text without its colours, for looking for words.
 pub fn stripped(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(0x1b, text).is_none() {
         return Cow::Borrowed(text);
@@ -16,6 +16,11 @@ pub fn stripped(text: &[u8]) -> Cow<'_, [u8]> {
             out.push(0x1b);
         }
         rest = &rest[at + length.max(1)..];
+        // What a colour set apart does not become one word.
+        let letter = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+        if length > 0 && letter(out.last()) && letter(rest.first()) {
+            out.push(b' ');
+        }
     }
     out.extend_from_slice(rest);
     Cow::Owned(out)
@@ -55,7 +60,8 @@ mod tests {
     #[test]
     fn only_colours_are_taken_out() {
         for (text, expected) in [
-            (&b"a\x1b[31mb\x1b[0mc"[..], &b"abc"[..]),
+            (&b"a\x1b[31m b\x1b[0m.c"[..], &b"a b.c"[..]),
+            (b"ER\x1b[31mROR", b"ER ROR"),
             (b"\x1b[1;38;5;9mx\x1b[m", b"x"),
             (b"a\x1b[2Jb", b"a\x1b[2Jb"),
             (b"end\x1b", b"end\x1b"),

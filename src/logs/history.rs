@@ -41,11 +41,12 @@ impl Lane {
         reader: &LogReader,
         id: &str,
         since: Option<i64>,
+        last: bool,
         number: usize,
         mut feeder: Feeder,
     ) -> Self {
         let (send, batches) = mpsc::channel(AHEAD);
-        let mut stream = reader.open(id, Mark::default(), since, false);
+        let mut stream = reader.open(id, Mark::default(), since, false, last);
         handle().spawn(async move {
             loop {
                 let step = stream.step(WAIT, |line| feeder.line(line)).await;
@@ -186,7 +187,7 @@ pub(super) fn merge(
             .is_some_and(|(_, note)| note.at.is_some_and(|at| at < time))
             && let Some((source, note)) = notes.pop_front()
         {
-            sequence.note(source, &note)?;
+            sequence.note(Some(source), &note)?;
         }
         let lane = &mut lanes[at];
         if let Some(entry) = lane.heads.pop_front() {
@@ -208,7 +209,7 @@ pub(super) fn merge(
         }
     }
     for (source, note) in notes {
-        sequence.note(source, &note)?;
+        sequence.note(Some(source), &note)?;
     }
     Ok(End::Done)
 }

@@ -25,7 +25,7 @@ const GO: usize = 4096;
 #[derive(Debug)]
 pub(super) enum Item {
     Record(Entry),
-    Note(usize, Note),
+    Note(Option<usize>, Note),
 }
 
 #[derive(Debug)]
@@ -115,13 +115,18 @@ impl Intake {
     }
 
     /// Takes a note, which is never left out.
-    pub(super) fn note(&self, source: usize, note: Note) {
+    pub(super) fn note(&self, source: Option<usize>, note: Note) {
         let at = note
             .at
             .unwrap_or_else(|| crate::instant::nanos(chrono::Utc::now()));
         self.held()
             .put(at, Level::Critical, Item::Note(source, note));
         self.came.notify_one();
+    }
+
+    /// How many records and notes wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.held().records
     }
 
     /// Resolves when something was taken out.

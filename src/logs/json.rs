@@ -43,6 +43,8 @@ pub struct Head<'a> {
     pub message: Option<Cow<'a, str>>,
     /// When it was written, nanoseconds since 1970.
     pub time: Option<i64>,
+    /// Whether the message is that of a field called `message`.
+    pub(super) is_message: bool,
 }
 
 /// The head of a line that is a JSON object; `None` when it is none.
@@ -150,6 +152,7 @@ impl<'a> Visitor<'a> for Seek<'a> {
                 && let Some(text) = string(raw)
             {
                 (found.message, found.head.message) = (rank, Some(text));
+                found.head.is_message = rank == 0;
             }
             if let Some(rank) = time.filter(|rank| *rank < found.time)
                 && let Some(at) = written(raw)
@@ -175,9 +178,10 @@ impl Seek<'_> {
             return Level::named(string(raw)?.as_bytes());
         }
         // The prefilter finds numbers only where they are written as every logger writes them.
-        let at = (text.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize);
-        let before = at.and_then(|at| self.text.get(..at));
-        let usual = before.is_none_or(|b| b.ends_with(b"\":") || b.ends_with(b"\": "));
+        let at = (text.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
+        let (before, rest) = (self.text.get(..at)?, self.text.get(at + text.len()..)?);
+        let usual = (before.ends_with(b"\":") || before.ends_with(b"\": "))
+            && matches!(rest.first(), Some(b',' | b'}'));
         Level::numbered(text.parse().ok()?).filter(|_| usual)
     }
 }

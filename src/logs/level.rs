@@ -119,7 +119,9 @@ impl Level {
         }
         for number in [40, 50, 60] {
             if Self::numbered(number).is_some_and(|level| level >= self) {
-                all.extend([format!("\":{number}"), format!("\": {number}")]);
+                for end in [',', '}'] {
+                    all.extend([format!("\":{number}{end}"), format!("\": {number}{end}")]);
+                }
             }
         }
         all

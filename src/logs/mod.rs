@@ -17,6 +17,7 @@ mod level;
 mod logfmt;
 mod markers;
 mod output;
+mod pump;
 mod query;
 mod rate;
 mod record;

@@ -52,7 +52,7 @@ impl<W: Write> Sink for Output<'_, W> {
         self.write(PIECE)
     }
 
-    fn note(&mut self, source: &Source, note: &Note) -> io::Result<()> {
+    fn note(&mut self, source: Option<&Source>, note: &Note) -> io::Result<()> {
         self.view.note(&mut self.text, source, note);
         self.write(PIECE)
     }

@@ -74,6 +74,12 @@ impl Judged {
 impl Query {
     /// Judges a record of the source with this name. The gate sees what passes all but `level`.
     pub fn judge(&self, record: Record<'_>, source: &str) -> Judged {
+        self.judge_look(&Look::new(record), source)
+    }
+
+    /// The same; what was found on the way is kept in `look`.
+    pub(super) fn judge_look(&self, look: &Look<'_>, source: &str) -> Judged {
+        let record = look.record;
         let awaited = self
             .await_for
             .iter()
@@ -90,12 +96,11 @@ impl Query {
         {
             return away;
         }
-        let look = Look::new(record);
-        if !self.in_time(&look)
+        if !self.in_time(look)
             || self
                 .condition
                 .as_ref()
-                .is_some_and(|c| !c.holds(&look, source))
+                .is_some_and(|c| !c.holds(look, source))
         {
             return away;
         }

@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use regex::bytes::{Regex, RegexBuilder};
+use aho_corasick::{AhoCorasick, Span, packed};
+use regex::bytes::Regex;
 
 use super::group::{end_of, head_of};
 use super::input::{Blocks, Input};
 use super::query::{Gate, Judged, Query};
 use super::record::{Look, Record, Stream};
 use super::sequence::{End, Sequence};
-use super::severity::MORE_LITERALS;
+use super::severity::literals;
 use super::view::View;
 use super::{Error, Source, Sources};
 use crate::instant;
@@ -127,20 +128,13 @@ impl Scan<'_> {
             return None;
         }
         if let Some(level) = self.query.least() {
-            let mut all = level.literals();
-            all.extend(MORE_LITERALS.iter().map(|text| (*text).to_owned()));
-            // klog: a letter and the month at the start of a line.
-            for letter in ['W', 'E', 'F'] {
-                all.extend([format!("\n{letter}0"), format!("\n{letter}1")]);
-            }
-            let all: Vec<_> = all.iter().map(|text| regex::escape(text)).collect();
-            return Finder::new(&all.join("|"));
+            return Finder::literals(&literals(level));
         }
         if !self.query.await_for.is_empty() {
             return None;
         }
         if let Some(trace) = &self.query.trace {
-            return Finder::new(&regex::escape(trace.id()));
+            return Finder::literals(&[trace.id().to_owned()]);
         }
         let all: Vec<_> = self
             .query
@@ -155,7 +149,8 @@ impl Scan<'_> {
         if all.is_empty() || anchored {
             return None;
         }
-        Finder::new(&all.join("|")).filter(|finder| !finder.0.is_match(b""))
+        let whole = Regex::new(&all.join("|")).ok()?;
+        (!whole.is_match(b"")).then_some(Finder::Pattern(whole))
     }
 
     fn judge(
@@ -184,18 +179,15 @@ impl Scan<'_> {
                 cut: false,
                 late: None,
             };
-            let judged = self.query.judge(record, &source.name);
+            let look = Look::new(record);
+            let judged = self.query.judge_look(&look, &source.name);
             if judged.passes || judged.gate != Gate::Fine || judged.awaited || self.context {
                 taken += u64::from(lines);
                 let from = done.rendered.len();
                 if judged.passes
                     && let Some(view) = self.view
                 {
-                    view.record(
-                        &mut done.rendered,
-                        source,
-                        &Look::with(record, judged.severity),
-                    );
+                    view.record(&mut done.rendered, source, &look);
                 }
                 done.items.push(Item {
                     text,
@@ -232,21 +224,39 @@ impl Scan<'_> {
 }
 
 /// Finds lines that may matter.
-struct Finder(Regex);
+enum Finder {
+    /// Those with one of a few texts, by vector instructions where the processor has them.
+    Packed(packed::Searcher),
+    /// The same, where it has none.
+    Literals(AhoCorasick),
+    /// Those that a pattern matches.
+    Pattern(Regex),
+}
 
 impl Finder {
-    fn new(pattern: &str) -> Option<Self> {
-        RegexBuilder::new(pattern)
-            .size_limit(1 << 22)
-            .build()
-            .ok()
-            .map(Self)
+    fn literals(all: &[String]) -> Option<Self> {
+        if let Some(packed) = packed::Searcher::new(all) {
+            return Some(Self::Packed(packed));
+        }
+        AhoCorasick::new(all).ok().map(Self::Literals)
+    }
+
+    fn find(&self, block: &[u8], at: usize) -> Option<usize> {
+        match self {
+            Self::Packed(packed) => packed
+                .find_in(block, Span::from(at..block.len()))
+                .map(|m| m.start()),
+            Self::Literals(literals) => literals
+                .find(aho_corasick::Input::new(block).range(at..))
+                .map(|m| m.start()),
+            Self::Pattern(regex) => regex.find_at(block, at).map(|m| m.start()),
+        }
     }
 
     /// The start of the next line from `at` on, the start of one, that may matter. A match may begin with the line feed
     /// before a line.
     fn line_from(&self, block: &[u8], at: usize) -> Option<usize> {
-        let found = self.0.find_at(block, at.saturating_sub(1))?.start();
+        let found = self.find(block, at.saturating_sub(1))?;
         if block.get(found) == Some(&b'\n') {
             return Some(found + 1).filter(|line| *line < block.len());
         }

@@ -25,8 +25,8 @@ pub trait Sink {
         look: &Look<'_>,
         rendered: Option<&str>,
     ) -> io::Result<()>;
-    /// Takes a note between records.
-    fn note(&mut self, source: &Source, note: &Note) -> io::Result<()>;
+    /// Takes a note between records; of no source when it is about the engine.
+    fn note(&mut self, source: Option<&Source>, note: &Note) -> io::Result<()>;
     /// Nothing more comes for a while: lets go of what was kept back.
     fn flush(&mut self) -> io::Result<()>;
     /// Whether it wants no more.
@@ -252,7 +252,7 @@ impl<'a> Sequence<'a> {
         counts.dropped += lines;
         let note = dropped_note(None, level, lines)
             .with("because", "the reader of the output is too slow");
-        self.note(source, &note)
+        self.note(Some(source), &note)
     }
 
     /// Takes a record.
@@ -373,7 +373,7 @@ impl<'a> Sequence<'a> {
         }
         for (source, level, at, lines) in dropped {
             self.tally.counts[source].dropped += lines;
-            self.note(source, &dropped_note(Some(at), level, lines))?;
+            self.note(Some(source), &dropped_note(Some(at), level, lines))?;
         }
         Ok(())
     }
@@ -383,7 +383,7 @@ impl<'a> Sequence<'a> {
             let repeats = fold.push(look);
             let over = fold.over(look.at());
             for (source, note) in over {
-                self.note(source, &note)?;
+                self.note(Some(source), &note)?;
             }
             if repeats {
                 self.tally.counts[look.record.source].folded += u64::from(look.record.lines);
@@ -403,9 +403,12 @@ impl<'a> Sequence<'a> {
     }
 
     /// Tells something between the records.
-    pub fn note(&mut self, source: usize, note: &Note) -> io::Result<()> {
-        self.make_room(source);
-        self.sink.note(&self.sources[source], note)
+    pub fn note(&mut self, source: Option<usize>, note: &Note) -> io::Result<()> {
+        if let Some(source) = source {
+            self.make_room(source);
+        }
+        self.sink
+            .note(source.map(|source| &*self.sources[source]), note)
     }
 
     /// Nothing came for a while: what waits for the end of its second, or for repeats, is shown. `now`: the wall clock.
@@ -419,7 +422,7 @@ impl<'a> Sequence<'a> {
             .map(|fold| fold.over(Some(now)))
             .unwrap_or_default();
         for (source, note) in over {
-            self.note(source, &note)?;
+            self.note(Some(source), &note)?;
         }
         self.sink.flush()
     }
@@ -438,7 +441,7 @@ impl<'a> Sequence<'a> {
         self.let_go()?;
         let over = self.fold.as_mut().map(Fold::all).unwrap_or_default();
         for (source, note) in over {
-            self.note(source, &note)?;
+            self.note(Some(source), &note)?;
         }
         self.sink.flush()
     }

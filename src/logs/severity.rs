@@ -52,20 +52,30 @@ const DEATHS: [(&[u8], Level); 7] = [
     (b"Uncaught ", Level::Error),
 ];
 
-/// What a prefilter must look for beside [`Level::literals`], so that nothing that [`of`] finds is missed.
-pub(super) const MORE_LITERALS: [&str; 11] = [
-    "\\u",
-    "Traceback (most",
-    "Exception in thread",
-    "panicked at",
-    "Unhandled exception",
-    "Uncaught ",
-    " # ",
-    "Z E ",
-    "Z C ",
-    "\x1b",
-    "npm ERR!",
+/// What a prefilter must look for beside [`Level::literals`], so that nothing that [`of`] finds is missed: what stands for
+/// no word, and the level that it stands for. An escape in JSON may stand for anything.
+const MORE_LITERALS: [(&str, Level); 12] = [
+    ("\\u", Level::Critical),
+    ("Traceback (most", Level::Error),
+    ("Exception in thread", Level::Error),
+    ("Unhandled exception", Level::Error),
+    ("Uncaught ", Level::Error),
+    (" # ", Level::Warn),
+    ("Z E ", Level::Error),
+    ("Z C ", Level::Critical),
+    // klog: a letter and the month, at the start of a line.
+    ("\nW", Level::Warn),
+    ("\nE0", Level::Error),
+    ("\nE1", Level::Error),
+    ("\nF", Level::Critical),
 ];
+
+/// Texts of which at least one stands in, or with the line feed before, each line that is at least this bad.
+pub(super) fn literals(least: Level) -> Vec<String> {
+    let more = MORE_LITERALS.iter().filter(|(_, level)| *level >= least);
+    let more = more.map(|(text, _)| (*text).to_owned());
+    least.literals().into_iter().chain(more).collect()
+}
 
 /// The severity of a line; of several lines, of the first.
 pub fn of(text: &[u8]) -> Option<Severity> {
@@ -388,11 +398,12 @@ mod tests {
         ];
         for line in lines {
             let level = of(line.as_bytes()).map(|s| s.level);
-            let literals = level.unwrap_or(Level::Error).literals();
-            let klog = klog(line.as_bytes()).is_some();
-            let found = literals.iter().any(|l| line.contains(l.as_str()))
-                || MORE_LITERALS.iter().any(|l| line.contains(l));
-            assert!(found || klog, "{line}");
+            let with_feed = format!("\n{line}");
+            let literals = literals(level.unwrap_or(Level::Critical));
+            assert!(
+                literals.iter().any(|l| with_feed.contains(l.as_str())),
+                "{line}"
+            );
         }
     }
 }

@@ -11,12 +11,13 @@ use futures_util::StreamExt as _;
 
 use super::feed::Feeder;
 use super::history::{Lane, merge};
-use super::intake::{Intake, Item};
+use super::intake::Intake;
 use super::markers::told;
+use super::pump::pump;
 use super::sequence::{End, Note, Sequence};
 use super::{Error, Query, Source, Sources};
 use crate::docker::{
-    Container, ContainerDetail, Engine, EventRange, Filter, LogReader, Mark, Step,
+    self, Container, ContainerDetail, Engine, EventRange, Filter, LogReader, Mark, Step,
 };
 use crate::instant;
 use crate::run::{Cx, Stop, handle};
@@ -24,7 +25,7 @@ use crate::run::{Cx, Stop, handle};
 /// How often it is looked which containers there are, where no event says that something changed.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a record stays open for the lines of a trace.
-const OPEN: Duration = Duration::from_millis(50);
+pub(super) const OPEN: Duration = Duration::from_millis(50);
 
 /// Whose logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,11 +159,18 @@ impl Tail<'_> {
             let feeder = Feeder::new(number, source.clone(), self.query.clone(), self.context);
             let files = self
                 .direct
-                .then(|| self.engine.log_files(&detail, Mark::default(), self.since))
+                .then(|| self.engine.log_files(&detail, self.since, !self.follow))
                 .flatten();
             let lane = match files {
                 Some(files) => Lane::through_files(files, number, feeder),
-                None => Lane::through_engine(&reader, &container.id, self.since, number, feeder),
+                None => Lane::through_engine(
+                    &reader,
+                    &container.id,
+                    self.since,
+                    !self.follow,
+                    number,
+                    feeder,
+                ),
             };
             lanes.push((container.id.clone(), lane));
             let state = Following {
@@ -182,19 +190,26 @@ impl Tail<'_> {
         if end != End::Done {
             return Ok(end);
         }
+        let mut broken = None;
         for (id, lane) in ids.into_iter().zip(lanes) {
-            match (lane.end, following.get_mut(&id)) {
-                (Some(Ok(mark)), Some(state)) => state.mark = mark,
-                (Some(Err(error)), Some(state)) => {
-                    let lost =
-                        Note::new("failed", None, format!("its log cannot be read: {error}"));
-                    sequence.note(state.number, &lost)?;
-                    if !self.follow {
-                        return Err(error.into());
+            let Some(state) = following.get_mut(&id) else {
+                continue;
+            };
+            match lane.end {
+                Some(Ok(mark)) => state.mark = mark,
+                Some(Err(error)) => {
+                    let text = format!("its log cannot be read: {error}");
+                    sequence.note(Some(state.number), &Note::new("failed", None, text))?;
+                    // One that was removed meanwhile is no failure.
+                    if !matches!(error, docker::Error::NotFound { .. }) {
+                        broken.get_or_insert(error);
                     }
                 }
-                _ => {}
+                None => {}
             }
+        }
+        if let (Some(error), false) = (broken, self.follow) {
+            return Err(error.into());
         }
         if !self.follow {
             return Ok(End::Done);
@@ -273,7 +288,7 @@ impl Tail<'_> {
                 self.supervise(watching, &for_thread, sources)
             });
             let end = match spawned {
-                Ok(_) => pump(cx, &shared, sequence, enough),
+                Ok(_) => pump(cx, &shared.intake, sequence, enough),
                 Err(error) => Err(Error::Output(error)),
             };
             beside.stop(Stop::Cancelled);
@@ -293,7 +308,7 @@ impl Tail<'_> {
                     if away {
                         away = false;
                         shared.intake.note(
-                            0,
+                            None,
                             Note::new("engine", None, "the engine answers again".into()),
                         );
                         for lane in shared.lanes().values_mut() {
@@ -308,7 +323,7 @@ impl Tail<'_> {
                 Err(error) if !away => {
                     away = true;
                     shared.intake.note(
-                        0,
+                        None,
                         Note::new(
                             "engine",
                             None,
@@ -360,43 +375,6 @@ impl Tail<'_> {
     }
 }
 
-/// Hands on what came, until it is enough.
-fn pump(
-    cx: &Cx,
-    shared: &Shared,
-    sequence: &mut Sequence<'_>,
-    enough: &dyn Fn() -> Option<End>,
-) -> Result<End, Error> {
-    loop {
-        let end = sequence.ended().or_else(enough);
-        let batch = shared.intake.take(OPEN, end.is_some());
-        let quiet = batch.items.is_empty();
-        for (source, lines) in batch.filtered {
-            sequence.filtered(source, lines);
-        }
-        for (source, level, lines) in batch.dropped {
-            sequence.dropped(source, level, lines)?;
-        }
-        for item in batch.items {
-            match item {
-                Item::Record(entry) => sequence.push(entry.kept.record(), entry.judged, None)?,
-                Item::Note(source, note) => sequence.note(source, &note)?,
-            }
-            if let Some(end @ (End::Match | End::Errors | End::Closed)) = sequence.ended() {
-                return Ok(end);
-            }
-        }
-        cx.check()?;
-        match end {
-            // What had come by then is shown.
-            Some(end) if quiet => return Ok(end),
-            Some(_) => {}
-            None if quiet => sequence.idle(instant::nanos(cx.now()))?,
-            None => {}
-        }
-    }
-}
-
 /// Reads a container's log as long as it runs, and then once more, for what was written while it ended.
 async fn follow(shared: Arc<Shared>, id: String, state: Following) {
     let mut feeder = Feeder::new(
@@ -408,7 +386,9 @@ async fn follow(shared: Arc<Shared>, id: String, state: Following) {
     let mut mark = state.mark;
     let mut told_gap = false;
     'both: for follows in [true, false] {
-        let mut stream = shared.reader.open(&id, mark, state.since, follows);
+        let mut stream = shared
+            .reader
+            .open(&id, mark, state.since, follows, !follows);
         loop {
             let wait = if feeder.has_open() { OPEN } else { LOOK };
             let step = stream.step(wait, |line| feeder.line(line)).await;
@@ -421,7 +401,7 @@ async fn follow(shared: Arc<Shared>, id: String, state: Following) {
                     "lines may be missing here: the log was rotated away since it was read last";
                 shared
                     .intake
-                    .note(state.number, Note::new("gap", None, text.into()));
+                    .note(Some(state.number), Note::new("gap", None, text.into()));
             }
             let (entries, filtered) = feeder.take();
             // What is handed on was read, whatever comes.
@@ -474,7 +454,7 @@ async fn watch_events(shared: Arc<Shared>, began: DateTime<Utc>, markers: bool) 
             }
             let number = shared.lanes().get(&event.id).map(|lane| lane.number);
             if let (true, Some(number), Some(note)) = (markers, number, told(&event)) {
-                shared.intake.note(number, note);
+                shared.intake.note(Some(number), note);
             }
         }
         tokio::time::sleep(Duration::from_millis(300)).await;

@@ -30,7 +30,7 @@ impl Sink for Text {
         Ok(())
     }
 
-    fn note(&mut self, source: &Source, note: &Note) -> io::Result<()> {
+    fn note(&mut self, source: Option<&Source>, note: &Note) -> io::Result<()> {
         self.1.note(&mut self.0, source, note);
         Ok(())
     }

@@ -68,10 +68,10 @@ impl View {
     }
 
     /// Appends a note between records.
-    pub fn note(&self, out: &mut String, source: &Source, note: &Note) {
+    pub fn note(&self, out: &mut String, source: Option<&Source>, note: &Note) {
         if self.machine {
             let mut object = note.object();
-            object.insert("source".into(), source.name.clone().into());
+            object.insert("source".into(), source.map(|s| s.name.clone()).into());
             let _ = writeln!(out, "{}", Value::Object(object));
             return;
         }
@@ -85,7 +85,8 @@ impl View {
             .map(|at| format!("[{}] ", instant::text(at, false)))
             .unwrap_or_default();
         let text = self.clean.text(&note.text);
-        let _ = writeln!(out, "{dim}{at}── {}: {text} ──{dim:#}", source.name);
+        let whose = source.map(|s| format!("{}: ", s.name)).unwrap_or_default();
+        let _ = writeln!(out, "{dim}{at}── {whose}{text} ──{dim:#}");
     }
 
     fn prefix(&self, out: &mut String, source: &Source, look: &Look<'_>) {
@@ -115,6 +116,13 @@ impl View {
 
     /// What of the record is shown.
     fn body<'a>(&self, look: &'a Look<'_>) -> Cow<'a, str> {
+        // The most frequent wish by far, for which the line need not be taken apart.
+        if let ([only], Some(head)) = (self.fields.as_slice(), look.head())
+            && only == "message"
+            && head.is_message
+        {
+            return look.message();
+        }
         if !self.fields.is_empty() && look.fields().is_some() {
             let values = self
                 .fields

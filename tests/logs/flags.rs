@@ -63,7 +63,14 @@ fn what_passes() {
         "level=debug ts=2026-11-28T10:00:03Z msg=\"cache miss\" trace_id=ab-123\na line with CRITICAL in it\n-n\n",
     );
     shows(
-        &["--grep", "taken", "--highlight", "order|er 7"],
+        &[
+            "--grep",
+            "taken",
+            "--highlight",
+            "order",
+            "--highlight",
+            "er 7",
+        ],
         "2026-11-28 10:00:00,123 - app - INFO - **order 7** taken\n",
     );
 }

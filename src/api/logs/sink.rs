@@ -89,9 +89,9 @@ impl Sink for Batches<'_> {
         Ok(())
     }
 
-    fn note(&mut self, source: &Source, note: &Note) -> io::Result<()> {
+    fn note(&mut self, source: Option<&Source>, note: &Note) -> io::Result<()> {
         let record = json!({
-            "time": note.at.map(logs::instant), "source": source.name, "container": source.container, "stream": "stdout",
+            "time": note.at.map(logs::instant), "source": source.map_or("", |s| &s.name), "container": source.map(|s| &s.container), "stream": "stdout",
             "message": note.text, "text": note.text, "fields": note.facts, "lines": 0, "note": note.kind,
         });
         self.add(&record);
