@@ -364,12 +364,14 @@ fn containers(image: &str) {
 const WRITERS: u64 = 20;
 const SECONDS: u64 = 20;
 const EACH: u64 = 5000;
+/// Before they begin, so that all are there.
+const REST: u64 = 8;
 
 /// Twenty containers, each with 5,000 lines a second, and one reader.
 fn follow(image: &str, unique: u32) {
     let most = EACH * SECONDS;
     let writer = format!(
-        "sleep 8; exec awk 'BEGIN {{ for (n = 1; n <= {most}; n++) {{ printf \"%09d INFO a line of a hundred bytes or so, as programs write them all day long, and then some more\\n\", n; if (n % 500 == 0) {{ fflush(); system(\"sleep 0.09\") }} }} }}'"
+        "sleep {REST}; exec awk 'BEGIN {{ for (n = 1; n <= {most}; n++) {{ printf \"%09d INFO a line of a hundred bytes or so, as programs write them all day long, and then some more\\n\", n; if (n % 500 == 0) {{ fflush(); system(\"sleep 0.09\") }} }} }}'"
     );
     let names: Vec<_> = (0..WRITERS)
         .map(|n| format!("bench-follow-{unique}-{n}"))
@@ -394,11 +396,13 @@ fn follow(image: &str, unique: u32) {
     let began = Instant::now();
     let (_, lines) = run(TRADEOPS, &args);
     let took = began.elapsed();
+    let written = names.iter().map(|name| ran(name)).max().unwrap_or_default();
     drop(containers);
     let text = std::fs::read_to_string(&report).unwrap_or_default();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     println!(
-        "\nfollow: {WRITERS} containers, {EACH} lines a second each for {SECONDS} s: {} lines written, {} read, {lines} shown, {} dropped, {} late, in {:.0} s",
+        "\nfollow: {WRITERS} containers, {:.0} lines a second together: {} lines written, {} read, {lines} shown, {} dropped, {} late, in {:.0} s",
+        (WRITERS * most) as f64 / written.as_secs_f64(),
         WRITERS * most,
         value["lines"],
         value["dropped"],
@@ -407,4 +411,23 @@ fn follow(image: &str, unique: u32) {
             .map_or(0, |all| all.iter().filter_map(|s| s["late"].as_u64()).sum()),
         took.as_secs_f64()
     );
+}
+
+/// How long a container wrote: until its end, without the rest before.
+fn ran(name: &str) -> Duration {
+    let format = "{{.State.StartedAt}} {{.State.FinishedAt}}";
+    let said = Command::new("docker")
+        .args(["inspect", "--format", format, name])
+        .output();
+    let text = said
+        .map(|said| String::from_utf8_lossy(&said.stdout).into_owned())
+        .unwrap_or_default();
+    let mut times = text
+        .split_whitespace()
+        .filter_map(|at| tradeops::logs::time_of(at.as_bytes()));
+    match (times.next(), times.next()) {
+        (Some(from), Some(to)) => Duration::from_nanos(u64::try_from(to - from).unwrap_or(0))
+            .saturating_sub(Duration::from_secs(REST)),
+        _ => Duration::MAX,
+    }
 }

@@ -4,7 +4,7 @@
 #     tests/soak.sh            all parts, about an hour on two quiet cores
 #     tests/soak.sh locks ...  only these
 #
-# The parts `health` and `cut_off` want the small stack and its variables, as `make soak` sets them; `whole` starts the whole one
+# The parts `health`, `cut_off` and `logs` want the small stack and its variables, as `make soak` sets them; `whole` starts the whole one
 # beside it. All of a part's output is in target/soak/PART.log; a part that fails does not keep the others from running.
 set -euo pipefail
 self=$(realpath "$0")
@@ -13,8 +13,8 @@ cd "$(dirname "$self")/.."
 # For how long the repeating parts go on.
 repeat_s=${TRADEOPS_SOAK_SECONDS:-180}
 cases=${TRADEOPS_SOAK_CASES:-100000}
-logs=target/soak
-all_parts=(locks parsers stopping health cut_off whole)
+folder=target/soak
+all_parts=(locks parsers stopping health cut_off logs whole)
 
 say() { printf 'soak: %s\n' "$*" >&2; }
 
@@ -32,7 +32,7 @@ again() { # CARGO ARGUMENTS...
 locks() { TRADEOPS_SOAK=1 cargo test --test lock -- --nocapture; }
 
 # Random pages and histograms, some hundred times as many as usual.
-parsers() { PROPTEST_CASES=$cases cargo test --lib prometheus; }
+parsers() { PROPTEST_CASES=$cases cargo test --lib prometheus && PROPTEST_CASES=$((cases / 10)) cargo test --lib logs::tests; }
 
 # Signals, deadlines, families of processes: what depends on who is first.
 stopping() { again --test stopping --test process; }
@@ -45,6 +45,9 @@ cut_off() {
     export TRADEOPS_KILL_POINTS=all
     cargo test --test reset -- cut_off && cargo test --test startup -- interrupted
 }
+
+# Follows through restarts of containers and of an engine, many times, and from a slow reader.
+logs() { TRADEOPS_SOAK=1 again --test logs -- follow daemon output; }
 
 # On the whole stack: each service looked into, as it runs and when it is stopped; starts with something broken.
 whole() {
@@ -88,14 +91,14 @@ for part in "${parts[@]}"; do
     fi
 done
 
-mkdir -p "$logs"
+mkdir -p "$folder"
 say "building"
 cargo test --quiet --workspace --no-run
 passed=0 failed=0
 for part in "${parts[@]}"; do
     limit=$(limit_of "$part") began=$SECONDS status=0
     say "$part (at most $limit s)"
-    timeout --kill-after=10 "$limit" "$self" --part "$part" >"$logs/$part.log" 2>&1 || status=$?
+    timeout --kill-after=10 "$limit" "$self" --part "$part" >"$folder/$part.log" 2>&1 || status=$?
     took=$((SECONDS - began))
     case $status in
         0)
@@ -103,10 +106,10 @@ for part in "${parts[@]}"; do
             passed=$((passed + 1))
             continue
             ;;
-        124 | 137) say "$part: did not end within $limit s: $logs/$part.log" ;;
-        *) say "$part: failed after $took s: $logs/$part.log" ;;
+        124 | 137) say "$part: did not end within $limit s: $folder/$part.log" ;;
+        *) say "$part: failed after $took s: $folder/$part.log" ;;
     esac
-    tail -n 30 "$logs/$part.log" >&2
+    tail -n 30 "$folder/$part.log" >&2
     failed=$((failed + 1))
 done
 printf '%s passed, %s failed\n' "$passed" "$failed"

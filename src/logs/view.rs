@@ -148,6 +148,12 @@ impl View {
 
     /// One line: colours kept or taken out, control bytes made visible, matches marked.
     fn line(&self, out: &mut String, line: &str, level: Option<Level>) {
+        // Nearly every line is nothing but text.
+        let bare = line.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t'));
+        if bare && !self.colour && self.highlight.is_empty() {
+            out.push_str(line);
+            return;
+        }
         let (plain, own) = apart(line);
         let marks: Vec<Range<usize>> = self.marks(&plain);
         let painted = if self.colour && own.is_empty() {

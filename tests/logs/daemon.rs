@@ -177,7 +177,12 @@ fn an_engine_that_restarts_loses_and_doubles_no_line() {
         .env("DOCKER_HOST", daemon.host())
         .limit(Duration::from_secs(180))
         .start_into(&out);
-    for round in 1..=2 {
+    let rounds = if std::env::var_os("TRADEOPS_SOAK").is_some() {
+        8
+    } else {
+        2
+    };
+    for round in 1..=rounds {
         writers.wait(&first, round * 700);
         writers.wait(&second, round * 700);
         daemon.stop();
@@ -186,7 +191,7 @@ fn an_engine_that_restarts_loses_and_doubles_no_line() {
     }
     // Both run again, to their end.
     for name in [&first, &second] {
-        let last = format!("{name} run 3 line 4000");
+        let last = format!("{name} run {} line 4000", rounds + 1);
         until("the last line", || {
             writers
                 .written(name)

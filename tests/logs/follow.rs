@@ -73,13 +73,18 @@ fn restarts_recreation_and_new_containers_lose_and_double_no_line() {
             "-o",
             "json",
         ])
-        .limit(Duration::from_secs(120))
+        .limit(Duration::from_secs(240))
         .start_into(&out);
     writers.wait(&first, 500);
     // A service that comes, one that is scaled, and restarts in the middle of writing.
     let other = writers.write("m", "ml", 1, 3000, &[]);
     let second = writers.write("a2", "api", 2, 2000, &[]);
-    for round in 1..=3 {
+    let rounds = if std::env::var_os("TRADEOPS_SOAK").is_some() {
+        12
+    } else {
+        3
+    };
+    for round in 1..=rounds {
         writers.docker(&["restart", "--time", "20", &first]);
         writers.wait(&other, 400 * round);
         writers.docker(&["restart", "--time", "20", &other]);
