@@ -348,6 +348,10 @@ fn containers(image: &str) {
             ..best(TRADEOPS, &[&common[..], &["--no-direct"]].concat())
         },
         Row {
+            name: "docker logs --timestamps".into(),
+            ..best("docker", &["logs", "--timestamps", &name])
+        },
+        Row {
             name: "docker logs".into(),
             ..best("docker", &["logs", &name])
         },
@@ -363,7 +367,7 @@ fn containers(image: &str) {
 
 const WRITERS: u64 = 20;
 const SECONDS: u64 = 20;
-const EACH: u64 = 5000;
+const EACH: u64 = 5600;
 /// Before they begin, so that all are there.
 const REST: u64 = 8;
 
@@ -371,7 +375,7 @@ const REST: u64 = 8;
 fn follow(image: &str, unique: u32) {
     let most = EACH * SECONDS;
     let writer = format!(
-        "sleep {REST}; exec awk 'BEGIN {{ for (n = 1; n <= {most}; n++) {{ printf \"%09d INFO a line of a hundred bytes or so, as programs write them all day long, and then some more\\n\", n; if (n % 500 == 0) {{ fflush(); system(\"sleep 0.09\") }} }} }}'"
+        "sleep {REST}; exec awk 'BEGIN {{ for (n = 1; n <= {most}; n++) {{ printf \"%09d INFO a line of a hundred bytes or so, as programs write them all day long, and then some more\\n\", n; if (n % 560 == 0) {{ fflush(); system(\"sleep 0.09\") }} }} }}'"
     );
     let names: Vec<_> = (0..WRITERS)
         .map(|n| format!("bench-follow-{unique}-{n}"))

@@ -52,14 +52,23 @@ struct Open {
 }
 
 impl Assembler {
-    /// Takes a frame of a log that was asked for with timestamps; gives each line that it ends.
-    pub(super) fn take(&mut self, frame: &LogOutput, mut line: impl FnMut(Line<'_>)) {
+    /// Takes a frame of a log, and whether it was asked for with timestamps; gives each line that it ends.
+    pub(super) fn take(
+        &mut self,
+        frame: &LogOutput,
+        stamped: bool,
+        mut line: impl FnMut(Line<'_>),
+    ) {
         let (side, message) = match frame {
             LogOutput::StdErr { message } => (Side::Err, message),
             LogOutput::StdOut { message } | LogOutput::Console { message } => (Side::Out, message),
             LogOutput::StdIn { .. } => return,
         };
-        let (time, text) = stamp(message);
+        let (time, text) = if stamped {
+            stamp(message)
+        } else {
+            (None, &message[..])
+        };
         self.message(side, time, text, &mut line);
     }
 
@@ -164,7 +173,7 @@ mod tests {
                 Side::Out => LogOutput::StdOut { message },
                 Side::Err => LogOutput::StdErr { message },
             };
-            assembler.take(&frame, &mut keep);
+            assembler.take(&frame, true, &mut keep);
         }
         assembler.flush(&mut keep);
         seen

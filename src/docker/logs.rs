@@ -238,7 +238,7 @@ async fn scan(
     let mut messages = 0;
     while let Some(frame) = frames.next().await {
         messages += 1;
-        assembler.take(&frame?, &mut sift);
+        assembler.take(&frame?, true, &mut sift);
     }
     assembler.flush(&mut sift);
     Ok(messages)

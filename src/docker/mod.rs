@@ -44,7 +44,7 @@ pub use exec::{ExecOptions, ExecResult};
 pub use holdings::{Image, Network, Volume};
 pub use info::EngineInfo;
 pub use log_file::LogFiles;
-pub use log_stream::{LogReader, LogStream, LogText, Mark, Step};
+pub use log_stream::{LogAsk, LogReader, LogStream, LogText, Mark, Step};
 pub use logs::{LineCount, LogBounds, LogLine, LogRange, Logs};
 pub use ready::{Readiness, Ready, Until};
 pub use stats::{Sample, Stats};

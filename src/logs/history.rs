@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::Error;
 use super::feed::{Entry, Feeder};
 use super::sequence::{End, Note, Sequence};
-use crate::docker::{self, LogFiles, LogReader, Mark, Step};
+use crate::docker::{self, LogFiles, LogStream, Mark, Step};
 use crate::run::{Cx, handle};
 
 /// So many records go on their way together.
@@ -28,7 +28,7 @@ struct Batch {
 
 /// A log that is being read.
 pub(super) struct Lane {
-    number: usize,
+    pub(super) number: usize,
     batches: Option<mpsc::Receiver<Batch>>,
     heads: VecDeque<Entry>,
     /// How it ended: up to where it was read, or why not.
@@ -37,16 +37,8 @@ pub(super) struct Lane {
 
 impl Lane {
     /// Reads through the engine, on the shared runtime.
-    pub(super) fn through_engine(
-        reader: &LogReader,
-        id: &str,
-        since: Option<i64>,
-        last: bool,
-        number: usize,
-        mut feeder: Feeder,
-    ) -> Self {
+    pub(super) fn through_engine(mut stream: LogStream, number: usize, mut feeder: Feeder) -> Self {
         let (send, batches) = mpsc::channel(AHEAD);
-        let mut stream = reader.open(id, Mark::default(), since, false, last);
         handle().spawn(async move {
             loop {
                 let step = stream.step(WAIT, |line| feeder.line(line)).await;

@@ -14,6 +14,7 @@ mod input;
 mod intake;
 mod json;
 mod level;
+mod live;
 mod logfmt;
 mod markers;
 mod output;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::intake::{Intake, Item};
+use super::live::OPEN;
 use super::sequence::{End, Sequence};
-use super::tail::OPEN;
 use super::{Error, Level};
 use crate::instant;
 use crate::run::Cx;

@@ -197,6 +197,7 @@ fn tail(call: &Call<'_>, sink: &mut dyn Sink) -> Answer {
         within: a.opt_duration("within"),
         markers: a.bool("markers"),
         direct: a.bool("direct"),
+        times: a.bool("times"),
         found: &|detail: &ContainerDetail| {
             // What it was given as a secret it may well write into its log.
             for (name, value) in &detail.env.0 {
