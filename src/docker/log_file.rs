@@ -153,7 +153,7 @@ impl LogFiles {
 
     fn hand(&mut self, got: &Line<'_>, line: &mut impl FnMut(LogText<'_>) -> bool) -> bool {
         let (at, stderr) = (got.time.map(instant::nanos), got.side == Side::Err);
-        if !self.reading.is_new(stderr, at) {
+        if !self.reading.is_new(stderr, at, got.text) {
             return true;
         }
         if self

@@ -74,6 +74,8 @@ pub(super) struct Reading {
     err: OneStream,
     /// Whether something was left out because it was read before.
     met: bool,
+    /// Whether the engine may give again what it gave: it does at a rotation.
+    follows: bool,
 }
 
 /// One stream of it.
@@ -86,32 +88,34 @@ struct OneStream {
     resumes: bool,
     /// The times of what was given lately; ascending.
     recent: VecDeque<i64>,
+    /// The last line, in a follow.
+    text: Vec<u8>,
+    /// Whether different lines had one time: then the engine's clock is coarse, and a time says nothing.
+    coarse: bool,
 }
 
 impl Reading {
     /// A reading that goes on where another ended.
-    pub(super) fn from(mark: Mark) -> Self {
+    pub(super) fn from(mark: Mark, follows: bool) -> Self {
         let side = |last: At| OneStream {
             last,
             left: last.count,
             resumes: last != At::default(),
-            recent: VecDeque::new(),
+            ..OneStream::default()
         };
         Self {
             out: side(mark.out),
             err: side(mark.err),
             met: false,
+            follows,
         }
     }
 
     /// Whether the line is new. Then it counts as read.
-    pub(super) fn is_new(&mut self, stderr: bool, at: Option<i64>) -> bool {
+    pub(super) fn is_new(&mut self, stderr: bool, at: Option<i64>, text: &[u8]) -> bool {
         let Some(time) = at else { return true };
-        let new = if stderr {
-            self.err.take(time)
-        } else {
-            self.out.take(time)
-        };
+        let own = if stderr { &mut self.err } else { &mut self.out };
+        let new = own.take(time, self.follows.then_some(text));
         self.met |= !new;
         new
     }
@@ -125,13 +129,19 @@ impl Reading {
 }
 
 impl OneStream {
-    fn take(&mut self, time: i64) -> bool {
+    fn take(&mut self, time: i64, text: Option<&[u8]>) -> bool {
         if time == self.last.time {
             if self.left > 0 {
                 self.left -= 1;
                 return false;
             }
+            let same = text.is_some_and(|text| text == self.text && !self.recent.is_empty());
+            if same && !self.coarse {
+                return false;
+            }
+            self.coarse = true;
             self.last.count += 1;
+            self.keep(text);
             return true;
         }
         if time < self.last.time {
@@ -152,7 +162,15 @@ impl OneStream {
             self.recent.pop_front();
         }
         self.recent.push_back(time);
+        self.keep(text);
         true
+    }
+
+    fn keep(&mut self, text: Option<&[u8]>) {
+        if let Some(text) = text {
+            self.text.clear();
+            self.text.extend_from_slice(text);
+        }
     }
 }
 
@@ -231,7 +249,7 @@ impl LogReader {
         LogStream {
             frames: Box::pin(self.client.logs(id, Some(options))),
             assembler: Assembler::default(),
-            reading: Reading::from(mark),
+            reading: Reading::from(mark, ask.follow),
             ask,
             seeks: mark
                 .from()
@@ -270,7 +288,7 @@ impl LogStream {
         let mut give = |got: Line<'_>| {
             let (at, stderr) = (got.time.map(nanos), got.side == Side::Err);
             let within = since.is_none_or(|since| at.is_none_or(|at| at >= since));
-            if reading.is_new(stderr, at) && within {
+            if reading.is_new(stderr, at, got.text) && within {
                 line(LogText {
                     at,
                     stderr,
@@ -321,33 +339,53 @@ mod tests {
     #[test]
     fn what_was_read_is_left_out_and_nothing_else() {
         let lines = [
-            (false, 1),
-            (false, 1),
-            (true, 1),
-            (false, 2),
-            (true, 2),
-            (true, 2),
-            (false, 3),
+            (false, 1, "a"),
+            (false, 1, "b"),
+            (true, 1, "a"),
+            (false, 2, "c"),
+            (true, 2, "b"),
+            (true, 2, "c"),
+            (false, 3, "c"),
         ];
-        for read in 0..=lines.len() {
-            let mut before = Reading::default();
-            for (stderr, at) in &lines[..read] {
-                assert!(before.is_new(*stderr, Some(*at)));
+        let new = |reading: &mut Reading, (stderr, at, text): &(bool, i64, &str)| {
+            reading.is_new(*stderr, Some(*at), text.as_bytes())
+        };
+        for follows in [false, true] {
+            for read in 0..=lines.len() {
+                let mut before = Reading::from(Mark::default(), follows);
+                assert!(lines[..read].iter().all(|line| new(&mut before, line)));
+                let mut after = Reading::from(before.mark(), follows);
+                let rest: Vec<_> = lines.iter().filter(|line| new(&mut after, line)).collect();
+                assert_eq!(rest, lines[read..].iter().collect::<Vec<_>>(), "{read}");
             }
-            let mut after = Reading::from(before.mark());
-            let rest: Vec<_> = lines
-                .iter()
-                .filter(|(stderr, at)| after.is_new(*stderr, Some(*at)))
-                .collect();
-            assert_eq!(rest, lines[read..].iter().collect::<Vec<_>>(), "{read}");
         }
     }
+
     #[test]
     fn what_the_engine_gives_twice_is_given_once_and_a_clock_may_go_back() {
-        let mut reading = Reading::default();
+        let mut reading = Reading::from(Mark::default(), true);
         let mut given = Vec::new();
-        for at in [1, 2, 3, 3, 2, 3, 3, 3, 4, 1, 4, 5, 0, 1] {
-            if reading.is_new(false, Some(at)) {
+        let lines = [
+            (1, "a"),
+            (2, "a"),
+            // The last one alone, again.
+            (2, "a"),
+            (3, "a"),
+            // Two at one time: the clock is coarse.
+            (3, "b"),
+            (2, "a"),
+            (3, "a"),
+            (3, "b"),
+            (3, "b"),
+            (4, "a"),
+            (1, "a"),
+            (4, "a"),
+            (5, "a"),
+            (0, "a"),
+            (1, "a"),
+        ];
+        for (at, text) in lines {
+            if reading.is_new(false, Some(at), text.as_bytes()) {
                 given.push(at);
             }
         }

@@ -112,7 +112,7 @@ const QUERY: [Param; 17] = [
     ),
     // For both, so that a script can pass one map.
     option(
-        "case",
+        "case_sensitive",
         Ty::Bool,
         "false",
         "whether `grep`, `squelch`, `allow` and `until_match` tell capitals from small letters",
@@ -201,7 +201,7 @@ fn wrong(name: &str, why: String) -> Failure {
 /// What is wanted.
 pub(super) fn query(call: &Call<'_>, containers: bool) -> Result<Query, Failure> {
     let a = call.args();
-    let ignore_case = !a.bool("case");
+    let ignore_case = !a.bool("case_sensitive");
     let patterns = |name: &str, texts: Vec<String>| {
         let each = texts.iter().map(|text| logs::pattern(text, ignore_case));
         each.collect::<Result<Vec<_>, _>>()
