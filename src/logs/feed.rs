@@ -94,7 +94,7 @@ impl Feeder {
             && other
                 .last
                 .zip(line.at)
-                .is_none_or(|(last, now)| now - last > PAUSE)
+                .is_none_or(|(last, now)| now.saturating_sub(last) > PAUSE)
         {
             self.finish(1 - own);
         }

@@ -97,7 +97,7 @@ impl Fold {
         let seconds = run
             .last
             .zip(run.first)
-            .map(|(last, first)| (last - first) as f64 / 1e9);
+            .map(|(last, first)| last.saturating_sub(first) as f64 / 1e9);
         let within = seconds.map(|s| format!(" in {s:.1} s")).unwrap_or_default();
         let note = Note::new(
             "folded",
@@ -113,5 +113,5 @@ impl Fold {
 fn is_over(run: &Run, at: Option<i64>) -> bool {
     run.first
         .zip(at)
-        .is_some_and(|(first, at)| at - first > WINDOW)
+        .is_some_and(|(first, at)| at.saturating_sub(first) > WINDOW)
 }

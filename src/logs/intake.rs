@@ -163,7 +163,7 @@ impl State {
         if let (Some(shown), Item::Record(entry)) = (self.shown, &mut waiting.item)
             && entry.kept.at.is_some_and(|at| at < shown)
         {
-            entry.kept.late = Some(shown - at);
+            entry.kept.late = Some(shown.saturating_sub(at));
         }
         self.bytes += size(&waiting.item);
         self.records += 1;

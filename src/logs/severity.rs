@@ -124,7 +124,8 @@ fn plain(line: &[u8]) -> Option<Severity> {
 fn klog(line: &[u8]) -> Option<Level> {
     let (letter, rest) = line.split_first()?;
     let dated = rest.len() > 6
-        && rest[..4].iter().all(u8::is_ascii_digit)
+        && matches!(rest[0], b'0' | b'1')
+        && rest[1..4].iter().all(u8::is_ascii_digit)
         && rest[4] == b' '
         && rest[5].is_ascii_digit();
     if !dated {
@@ -151,7 +152,9 @@ fn redis(line: &[u8]) -> Option<Level> {
     {
         return None;
     }
-    Some(match tokens.nth(4)? {
+    let sign = tokens.nth(4)?;
+    tokens.next()?;
+    Some(match sign {
         b"." => Level::Debug,
         b"-" => Level::Trace,
         b"*" => Level::Info,
