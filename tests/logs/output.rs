@@ -110,7 +110,13 @@ fn behind_a_slow_reader_errors_are_never_left_out() {
             .docker(&["logs", "--tail", "1", &name])
             .contains("the end")
     });
-    std::thread::sleep(Duration::from_secs(2));
+    // All of it has been taken in when there is nothing left to do.
+    let mut before = String::new();
+    until("rest", || {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = worked(child.id());
+        std::mem::replace(&mut before, now) == before
+    });
     let mut lines = Vec::new();
     let began = Instant::now();
     loop {
@@ -141,6 +147,19 @@ fn behind_a_slow_reader_errors_are_never_left_out() {
         count("shown") + count("dropped") + count("filtered") + count("folded")
     );
     assert_eq!(count("lines"), 400_101);
+}
+
+/// The time that a process has had on the processors, in tenths of a second.
+fn worked(pid: u32) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<_> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    (ticks / 10).to_string()
 }
 
 #[test]
