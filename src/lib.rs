@@ -35,3 +35,4 @@ pub mod secret;
 mod sql;
 pub mod system;
 pub mod tls;
+mod tokens;

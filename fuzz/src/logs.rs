@@ -7,6 +7,10 @@
 #[expect(dead_code, unreachable_pub, reason = "only a part is asked")]
 mod instant;
 
+#[path = "../../src/tokens.rs"]
+#[expect(unreachable_pub, reason = "only a part is asked")]
+mod tokens;
+
 #[path = "logs_domain.rs"]
 #[expect(dead_code, unreachable_pub, reason = "only a part is asked")]
 mod logs;

@@ -16,7 +16,7 @@ use super::pump::pump;
 use super::sequence::{End, Note, Sequence};
 use super::tail::{Following, Tail, Target};
 use super::{Error, Sources};
-use crate::docker::{Container, LogAsk, LogReader, Step};
+use crate::docker::{self, Container, LogAsk, LogReader, Step};
 use crate::run::{Cx, Stop, handle};
 
 /// How often it is looked which containers there are, where no event says that something changed.
@@ -132,9 +132,13 @@ impl<'a> Live<'a> {
                             lane.again = true;
                         }
                     }
-                    for (container, target) in all {
-                        self.see_to(cx, sources, &container, target);
+                    for (container, target) in &all {
+                        self.see_to(cx, sources, container, target);
                     }
+                    // What was removed is never read again.
+                    shared.lanes().retain(|id, lane| {
+                        lane.reading || all.iter().any(|(container, _)| container.id == *id)
+                    });
                 }
                 Err(Error::Stopped(_)) => return,
                 Err(error) if !away => {
@@ -188,6 +192,7 @@ impl<'a> Live<'a> {
 async fn follow(shared: Arc<Shared>, id: String, state: Following, mut feeder: Feeder) {
     let mut mark = state.mark;
     let mut told_gap = false;
+    let mut broken = None;
     'both: for follows in [true, false] {
         let mut stream = shared.reader.open(
             &id,
@@ -227,12 +232,28 @@ async fn follow(shared: Arc<Shared>, id: String, state: Following, mut feeder: F
             match step {
                 Ok(Step::More | Step::Idle) => {}
                 Ok(Step::End) => break,
-                Err(_) => break 'both,
+                // Of one that was removed, and of an engine that is away, somebody else tells.
+                Err(
+                    docker::Error::NotFound { .. }
+                    | docker::Error::Unreachable { .. }
+                    | docker::Error::Timeout { .. },
+                ) => break 'both,
+                Err(error) => {
+                    broken = Some(error.to_string());
+                    break 'both;
+                }
             }
         }
     }
-    if let Some(lane) = shared.lanes().get_mut(&id) {
+    let mut lanes = shared.lanes();
+    if let Some(lane) = lanes.get_mut(&id) {
         lane.reading = false;
+        // It is tried again; what is wrong is told once.
+        if let Some(error) = broken.filter(|_| !std::mem::replace(&mut lane.told, true)) {
+            let text = format!("its log cannot be read: {error}");
+            let note = Note::new("failed", None, text);
+            shared.intake.note(Some(state.number), note);
+        }
     }
 }
 

@@ -102,6 +102,8 @@ pub(super) struct Following {
     pub(super) reading: bool,
     /// Whether there may be something new although it does not run.
     pub(super) again: bool,
+    /// Whether it was told that it cannot be read.
+    pub(super) told: bool,
 }
 
 impl Tail<'_> {
@@ -206,6 +208,7 @@ impl Tail<'_> {
             since: self.since,
             reading: false,
             again: true,
+            told: false,
         }
     }
 

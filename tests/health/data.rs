@@ -1,6 +1,6 @@
 //! Faults of the stores, each in a real server of the test's own (stand-ins for Pulsar, Weaviate and MinIO).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::bounds::Gone;
@@ -18,7 +18,10 @@ struct One {
 
 impl One {
     fn start(service: &'static str, port: u16, words: &[&str]) -> Self {
-        let name = format!("tt-data-{service}-{}", std::process::id());
+        // Several of one service may stand beside each other.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tt-data-{service}-{}-{next}", std::process::id());
         let stack = Stack::alone();
         let gone = Gone(name.clone());
         let labels = [

@@ -21,19 +21,9 @@ fn history_is_in_the_order_of_time() {
     for name in &names {
         writers.docker(&["wait", name]);
     }
-    let mut args = vec![
-        "logs",
-        "--no-follow",
-        "--since",
-        "all",
-        "--no-markers",
-        "-o",
-        "json",
-        "--project",
-        &writers.unique,
-    ];
+    let mut args = vec!["--no-follow", "--no-markers", "-o", "json"];
     args.extend(names.iter().map(String::as_str));
-    let done = world.tradeops(&args).done().exits(0);
+    let done = writers.logs(&world, &args).done().exits(0);
     let all = objects(&done.out);
     assert_eq!(all.len(), 180);
     let times: Vec<_> = all.iter().map(|o| o["time"].as_str().unwrap()).collect();
@@ -47,7 +37,7 @@ fn history_is_in_the_order_of_time() {
     assert_eq!(stderr, 90);
     args.extend(["--stream", "stderr"]);
     assert_eq!(
-        objects(&world.tradeops(&args).done().exits(0).out).len(),
+        objects(&writers.logs(&world, &args).done().exits(0).out).len(),
         90
     );
 }
@@ -85,18 +75,8 @@ fn the_engine_and_its_files_give_the_same_lines() {
         // Compressing goes on after the end.
         std::thread::sleep(std::time::Duration::from_millis(500));
         let read = |more: &str| {
-            let args = [
-                "logs",
-                name,
-                "--no-follow",
-                "--since",
-                "all",
-                "--no-markers",
-                "-o",
-                "json",
-                more,
-            ];
-            world.tradeops(&args).done().exits(0).out
+            let args = [name, "--no-follow", "--no-markers", "-o", "json", more];
+            writers.logs(&world, &args).done().exits(0).out
         };
         let (files, engine) = (read("--direct"), read("--no-direct"));
         assert!(
@@ -122,17 +102,9 @@ fn services_aliases_containers_and_what_there_is_not() {
     );
     writers.docker(&["wait", &ml]);
     let logs = |args: &[&str]| {
-        let mut all = vec![
-            "logs",
-            "--no-follow",
-            "--since",
-            "all",
-            "--no-markers",
-            "--project",
-            &writers.unique,
-        ];
-        all.extend(args);
-        world.tradeops(&all).done()
+        writers
+            .logs(&world, &[&["--no-follow", "--no-markers"], args].concat())
+            .done()
     };
     let both = logs(&["ml-service"]).exits(0);
     assert_eq!(

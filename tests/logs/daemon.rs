@@ -162,18 +162,8 @@ fn an_engine_that_restarts_loses_and_doubles_no_line() {
     let first = writers.write("a", "api", 1, 4000, &always);
     let second = writers.write("m", "ml", 1, 4000, &always);
     let out = world.path("out.jsonl");
-    let run = world
-        .tradeops(&[
-            "logs",
-            "api",
-            "ml",
-            "--since",
-            "all",
-            "--project",
-            &writers.unique,
-            "-o",
-            "json",
-        ])
+    let run = writers
+        .logs(&world, &["api", "ml", "-o", "json"])
         .env("DOCKER_HOST", daemon.host())
         .limit(Duration::from_secs(180))
         .start_into(&out);

@@ -61,18 +61,8 @@ fn restarts_recreation_and_new_containers_lose_and_double_no_line() {
     let (world, writers) = (World::new(), Writers::new());
     let first = writers.write("a", "api", 1, 3000, &[]);
     let out = world.path("out.jsonl");
-    let run = world
-        .tradeops(&[
-            "logs",
-            "api",
-            "ml",
-            "--since",
-            "all",
-            "--project",
-            &writers.unique,
-            "-o",
-            "json",
-        ])
+    let run = writers
+        .logs(&world, &["api", "ml", "-o", "json"])
         .limit(Duration::from_secs(240))
         .start_into(&out);
     writers.wait(&first, 500);
@@ -108,17 +98,8 @@ fn rotation_loses_no_line_of_a_follow() {
     let options = ["--log-opt", "max-size=100k", "--log-opt", "max-file=2"];
     // The reader must keep up: what is rotated away before it is read is gone, for `docker logs` too.
     let name = writers.write("r", "api", 1, 4000, &options);
-    let run = world
-        .tradeops(&[
-            "logs",
-            &name,
-            "--since",
-            "all",
-            "--project",
-            &writers.unique,
-            "-o",
-            "json",
-        ])
+    let run = writers
+        .logs(&world, &[&name, "-o", "json"])
         .start_into(&out);
     writers.wait(&name, 4000);
     same(&writers, &[&name], &out, run, 0);
@@ -135,16 +116,9 @@ fn the_gate_in_a_follow_ended_by_ctrl_c() {
         "echo ready; sleep 1; echo 'ERROR: one' >&2; sleep 600",
     );
     let start = |more: &[&str]| {
-        let mut args = vec![
-            "logs",
-            &name,
-            "--since",
-            "all",
-            "--project",
-            &writers.unique,
-        ];
-        args.extend(more);
-        let mut run = world.tradeops(&args).start();
+        let mut run = writers
+            .logs(&world, &[&[name.as_str()], more].concat())
+            .start();
         run.until("ERROR: one");
         run.signal(Signal::INT);
         run.end()
@@ -155,18 +129,18 @@ fn the_gate_in_a_follow_ended_by_ctrl_c() {
     start(&[]).exits(0);
     start(&["--fail-on-error", "--allow", "one"]).exits(0);
     // What is not shown counts.
-    let mut run = world
-        .tradeops(&[
-            "logs",
-            &name,
-            "--since",
-            "all",
-            "--level",
-            "critical",
-            "--fail-on-error",
-            "--until-match",
-            "one",
-        ])
+    let mut run = writers
+        .logs(
+            &world,
+            &[
+                &name,
+                "--level",
+                "critical",
+                "--fail-on-error",
+                "--until-match",
+                "one",
+            ],
+        )
         .start();
     run.until_says("errors in");
     run.end().exits(2);
@@ -177,16 +151,9 @@ fn the_gate_ended_by_time_by_a_match_and_by_too_many() {
     let (world, writers) = (World::new(), Writers::new());
     let name = writers.run("g", "api", 1, &[], "n=0; while true; do n=$((n + 1)); echo \"ERROR: $n\"; [ $n = 3 ] && echo 'startup complete'; sleep 0.2; done");
     let logs = |more: &[&str]| {
-        let mut args = vec![
-            "logs",
-            &name,
-            "--since",
-            "all",
-            "--project",
-            &writers.unique,
-        ];
-        args.extend(more);
-        world.tradeops(&args).done()
+        writers
+            .logs(&world, &[&[name.as_str()], more].concat())
+            .done()
     };
     let waited = logs(&["--within", "2s"]).exits(0);
     assert!(
@@ -215,15 +182,7 @@ fn what_happened_to_a_container_stands_where_it_happened() {
     let (world, writers) = (World::new(), Writers::new());
     let line = "echo up; sleep 0.5; echo down; exit 3";
     let name = writers.run("k", "api", 1, &["--restart", "on-failure:1"], line);
-    let args = [
-        "logs",
-        &name,
-        "--since",
-        "all",
-        "--project",
-        &writers.unique,
-    ];
-    let mut run = world.tradeops(&args).start();
+    let mut run = writers.logs(&world, &[&name]).start();
     run.until("down");
     run.until("── ");
     run.until("exit code 3");
@@ -278,7 +237,7 @@ fn what_happened_to_a_container_stands_where_it_happened() {
         &health,
         "echo begin; sleep 3; touch /tmp/ok; sleep 600",
     );
-    let mut run = world.tradeops(&["logs", &sick, "--since", "all"]).start();
+    let mut run = writers.logs(&world, &[&sick]).start();
     run.until("is unhealthy");
     run.until("is healthy");
     run.signal(Signal::INT);

@@ -5,6 +5,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::{Run, World};
+
 /// The containers of one test, removed with this.
 pub(crate) struct Writers {
     /// The label's value, and the compose project.
@@ -120,6 +122,13 @@ impl Writers {
     /// What a container wrote so far.
     pub(crate) fn written(&self, name: &str) -> Vec<String> {
         lines(&self.folder.path().join(name))
+    }
+
+    /// `tradeops logs` with all that this project's containers ever wrote.
+    pub(crate) fn logs(&self, world: &World, args: &[&str]) -> Run {
+        let mut all = vec!["logs", "--since", "all", "--project", &self.unique];
+        all.extend(args);
+        world.tradeops(&all)
     }
 
     /// Waits until a container wrote so many lines.

@@ -3,6 +3,7 @@
 //!
 //! `make test` sets the environment up. Each test makes its own tables, schema or keys and removes them.
 
+mod classify;
 mod faults;
 mod postgres;
 mod questdb;

@@ -1,5 +1,6 @@
 //! `questdb::`: QuestDB over HTTP.
 
+mod classify;
 mod shapes;
 
 use super::connection::{self, PASSWORD, USER};
@@ -7,7 +8,7 @@ use super::rows::{COLUMN, ROWS};
 use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param};
 use crate::gate::Blast;
 use crate::questdb::{self, Error, Limits, Server};
-use shapes::{EXECUTED, INTEGRITY, NEWEST, PARTITION, PING, TABLE, WAL};
+use shapes::{CLASSIFIED, EXECUTED, INTEGRITY, JUDGED, NEWEST, PARTITION, PING, TABLE, WAL};
 
 const DB: Param = param(
     "db",
@@ -253,6 +254,7 @@ print(questdb::integrity(db, "market_data").missing_rows);"#,
             },
             ..Primitive::READ
         },
+        classify::CLASSIFY,
         Primitive {
             name: "ping",
             params: &[DB],
@@ -305,7 +307,17 @@ print(questdb::integrity(db, "market_data").missing_rows);"#,
         },
     ],
     shapes: &[
-        &COLUMN, &ROWS, &EXECUTED, &PING, &TABLE, &PARTITION, &WAL, &NEWEST, &INTEGRITY,
+        &COLUMN,
+        &ROWS,
+        &EXECUTED,
+        &PING,
+        &TABLE,
+        &PARTITION,
+        &WAL,
+        &NEWEST,
+        &INTEGRITY,
+        &JUDGED,
+        &CLASSIFIED,
     ],
 };
 

@@ -163,6 +163,54 @@ pub(super) static NEWEST: Shape = Shape {
     ],
 };
 
+pub(super) static JUDGED: Shape = Shape {
+    name: "QuestDbJudged",
+    doc: "A partition under rules, split pieces taken together.",
+    fields: &[
+        field("name", Ty::Str, "that of the whole: `2024-01-02`"),
+        field("from", Ty::Time, "where it begins"),
+        field("rows", Ty::Int, "its rows"),
+        field("delete_rows", Ty::Int, "those that the rules mean"),
+        field(
+            "verdict",
+            Ty::OneOf(&["keep", "drop", "rewrite"]),
+            "no row is meant, all are, or some; the one being written is never dropped",
+        ),
+        field("active", Ty::Bool, "whether it is the one being written"),
+        field("disk_bytes", Ty::Int, "what it takes on the disk"),
+    ],
+};
+
+pub(super) static CLASSIFIED: Shape = Shape {
+    name: "QuestDbClassified",
+    doc: "What rules would remove of a table.",
+    fields: &[
+        field("table", Ty::Str, "the table"),
+        field("timestamp", Ty::Str, "its designated timestamp"),
+        field(
+            "partition_by",
+            Ty::OneOf(&["HOUR", "DAY", "WEEK", "MONTH", "YEAR"]),
+            "how it is cut",
+        ),
+        field(
+            "wal",
+            Ty::Opt(&Ty::Bool),
+            "whether it has a write-ahead log",
+        ),
+        field(
+            "rows",
+            Ty::Int,
+            "rows of the partitions that were looked at: those that begin before the newest `before`",
+        ),
+        field("delete_rows", Ty::Int, "rows that the rules mean"),
+        field(
+            "partitions",
+            Ty::List(&Ty::Record(&JUDGED)),
+            "those that were looked at, oldest first",
+        ),
+    ],
+};
+
 pub(super) static INTEGRITY: Shape = Shape {
     name: "QuestDbIntegrity",
     doc: "Rows of a table that can be read, against those that its partitions should have.",
