@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::flags::LINES;
 use crate::support::World;
 use crate::writer::Writers;
 
@@ -171,4 +172,74 @@ fn only_what_was_written_since_then_and_no_secret() {
             "{timed}"
         );
     }
+}
+
+/// Each flag that chooses and shows gives of a container what it gives of a file with the same lines.
+#[test]
+fn each_flag_on_a_container_as_on_a_file() {
+    let (world, writers) = (World::new(), Writers::new());
+    world.file("a.log", LINES);
+    let lines = format!("LINES={LINES}");
+    let name = writers.run(
+        "f",
+        "api",
+        1,
+        &["--env", &lines],
+        "printf %s \"$LINES\"; exec sleep 600",
+    );
+    crate::writer::until("the lines", || {
+        writers.docker(&["logs", &name]).lines().count() == LINES.lines().count()
+    });
+    let flags: [&[&str]; 14] = [
+        &[],
+        &["--grep", "ORDER", "--squelch", "refused"],
+        &["--grep", "!order"],
+        &["--level", "warn+"],
+        &["--where", "status>=500 and http.path~\"/quote\"", "--json"],
+        &["--trace", "ab-12"],
+        &["--grep", "CRITICAL", "--context", "2"],
+        &["--json"],
+        &["--json-field", "status,http.path,level"],
+        &["--highlight", "order|a line"],
+        &["--fail-on-error"],
+        &["--fail-on-error", "--allow", "order", "--allow", "a line"],
+        &["--max-errors", "1"],
+        &["--until-match", "nowhere"],
+    ];
+    for more in flags {
+        let of_file = world
+            .tradeops(&[&["logs", "--file", "a.log"], more].concat())
+            .done();
+        for direct in ["--direct", "--no-direct"] {
+            let own = [
+                name.as_str(),
+                "--no-follow",
+                "--no-markers",
+                "--no-show-container",
+                direct,
+            ];
+            let done = writers.logs(&world, &[&own, more].concat()).done();
+            assert_eq!(
+                (&done.out, done.code),
+                (&of_file.out, of_file.code),
+                "{more:?} {direct}"
+            );
+        }
+    }
+    // In one second of the engine more than three lines: the least bad go, the errors stay.
+    let rate = [
+        "--no-follow",
+        "--no-markers",
+        "--rate",
+        "3",
+        "--stats",
+        &name,
+    ];
+    let done = writers.logs(&world, &rate).done().exits(0);
+    assert!(
+        done.out.contains("order 8 refused") && done.out.contains("CRITICAL"),
+        "{}",
+        done.out
+    );
+    done.shows(&["1 debug line dropped", " SOURCE"]);
 }

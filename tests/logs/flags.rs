@@ -2,7 +2,7 @@
 
 use crate::support::{Done, World};
 
-const LINES: &str = r#"2026-11-28 10:00:00,123 - app - INFO - order 7 taken
+pub(crate) const LINES: &str = r#"2026-11-28 10:00:00,123 - app - INFO - order 7 taken
 {"time":"2026-11-28T10:00:01Z","level":"warn","message":"slow \"quote\"","status":502,"http":{"path":"/quote/AAPL"},"trace_id":"ab-12"}
 2026-11-28 10:00:02,000 - app - ERROR - order 8 refused
 Traceback (most recent call last):

@@ -117,6 +117,9 @@ fn behind_a_slow_reader_errors_are_never_left_out() {
         let now = worked(child.id());
         std::mem::replace(&mut before, now) == before
     });
+    // What waits is bounded, whatever there is to show.
+    let peak = peak_kib(child.id());
+    assert!(peak < 250_000, "{peak} KiB");
     let mut lines = Vec::new();
     let began = Instant::now();
     loop {
@@ -160,6 +163,16 @@ fn worked(pid: u32) -> String {
         .collect();
     let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
     (ticks / 10).to_string()
+}
+
+/// The most memory that a process has had.
+fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Spec {
             .map(|p| {
                 let short = p.short.map_or_else(|| "    ".into(), |c| format!("-{c}, "));
                 (
-                    format!("{short}{}{}", p.flag(), p.value_name()),
+                    format!("{short}{}{}", p.shown(), p.value_name()),
                     p.describe(),
                 )
             })
@@ -83,6 +83,16 @@ fn two_columns(page: &mut String, lines: Vec<(String, String)>) {
 }
 
 impl Parameter {
+    /// The flag; of a switch that is on by itself also how it is turned off.
+    fn shown(&self) -> String {
+        let on = self.takes == Takes::Bool && self.initial.as_bool() == Ok(true);
+        if on {
+            self.flag().replacen("--", "--[no-]", 1)
+        } else {
+            self.flag()
+        }
+    }
+
     fn value_name(&self) -> String {
         match &self.takes {
             Takes::Bool => String::new(),
