@@ -21,6 +21,7 @@ pub mod lock;
 pub mod logs;
 pub mod loki;
 pub mod net;
+mod pattern;
 pub mod postgres;
 pub mod process;
 pub mod prometheus;

@@ -4,11 +4,13 @@
 #![no_main]
 
 #[path = "../../src/instant.rs"]
-#[expect(dead_code, unreachable_pub, reason = "only a part is asked")]
+#[expect(dead_code, reason = "only a part is asked")]
 mod instant;
 
+#[path = "../../src/pattern.rs"]
+mod pattern;
+
 #[path = "../../src/tokens.rs"]
-#[expect(unreachable_pub, reason = "only a part is asked")]
 mod tokens;
 
 #[path = "logs_domain.rs"]
@@ -65,7 +67,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         clean: Box::new(Open),
     };
     let sources = Sources::default();
-    let number = sources.add(Source::file("x"));
+    let (number, _) = sources.add(Source::file("x"));
     let mut out = Vec::new();
     let mut sink = Output::new(&view, &mut out);
     let mut sequence = Sequence::new(&sources, order, &mut sink);
@@ -73,7 +75,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     logs::records(text, |text, count| {
         lines += u64::from(count);
         let record = Record { source: number, at: None, stream: Stream::Err, text, lines: count, cut: false, late: None };
-        if let Some(found) = logs::severity::of(text)
+        if let Some(found) = logs::severity_of(text)
             && found.level >= Level::Warn
         {
             let with_feed = [b"\n", text].concat();

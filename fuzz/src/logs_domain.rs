@@ -57,3 +57,8 @@ pub fn records(text: &[u8], mut each: impl FnMut(&[u8], u32)) {
         at = end;
     }
 }
+
+/// The severity of a record.
+pub fn severity_of(text: &[u8]) -> Option<severity::Severity> {
+    severity::of(text)
+}

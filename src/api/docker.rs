@@ -14,7 +14,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{Arg, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param, units};
-use crate::docker::{Engine, Error, EventRange, Filter, Goal, LogBounds, LogRange};
+use crate::docker::{
+    ContainerDetail, Engine, Error, EventRange, Filter, Goal, LogBounds, LogRange,
+};
 use crate::gate::Redactor;
 use shapes::{CONTAINER, DETAIL, EVENTS, LINE_COUNT, LOGS, SAMPLE, STATS, WAITED};
 
@@ -41,20 +43,20 @@ const LABELS: Param = option(
     "[]",
     "with all these labels: `\"key\"` or `\"key=value\"`",
 );
-const SINCE: Param = option(
+pub(super) const SINCE: Param = option(
     "since",
     Ty::Any,
     "()",
     "from then on: a `Time`, RFC 3339 text, or a duration before now such as `\"5m\"`",
 );
-const BEFORE: Param = option("before", Ty::Any, "()", "up to then, written as `since`");
+pub(super) const BEFORE: Param = option("before", Ty::Any, "()", "up to then, written as `since`");
 const LAST: Param = option(
     "last",
     Ty::Opt(&Ty::Int),
     "()",
     "only this many lines, the newest",
 );
-const STREAM: Param = option(
+pub(super) const STREAM: Param = option(
     "stream",
     Ty::OneOf(&["both", "stdout", "stderr"]),
     "\"both\"",
@@ -155,12 +157,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             target: on_container,
             call: |call| {
                 let found = engine(call).container(call.cx(), call.args().str("name"))?;
-                // What it was given as a secret it may well write into its log.
-                for (name, value) in &found.env.0 {
-                    if Redactor::is_secret_name(name) {
-                        call.run().redactor().learn(value);
-                    }
-                }
+                learn_secrets(call.run().redactor(), &found);
                 Ok(DETAIL.record(&found))
             },
             ..Primitive::READ
@@ -423,6 +420,15 @@ pub(super) static NAMESPACE: Namespace = Namespace {
 /// The run's engine: one client, connected on first use.
 pub(super) fn engine(call: &Call<'_>) -> Arc<Engine> {
     call.run().resources().get_or(Engine::from_env)
+}
+
+/// What a container was given as a secret it may well write into its log.
+pub(super) fn learn_secrets(redactor: &Redactor, container: &ContainerDetail) {
+    for (name, value) in &container.env.0 {
+        if Redactor::is_secret_name(name) {
+            redactor.learn(value);
+        }
+    }
 }
 
 fn on_container(args: &super::Args) -> String {

@@ -8,7 +8,6 @@ use super::{
     Args, Call, Failure, Kind, Namespace, Param, Primitive, ScriptSettings, Ty, option, param,
 };
 use crate::environment::{self, EnvFile, Error};
-use crate::files::real;
 use crate::gate::Redactor;
 
 const NAME: Param = param("name", Ty::Str, "the variable");
@@ -152,7 +151,7 @@ fn variable(a: &Args) -> String {
 }
 
 fn file_target(a: &Args) -> String {
-    format!("fs/{}", real(Path::new(a.str("path"))).display())
+    super::fs::place(a.str("path"))
 }
 
 fn file(call: &Call<'_>) -> Result<EnvFile, Error> {

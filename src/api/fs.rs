@@ -296,7 +296,12 @@ fn path(a: &Args) -> &Path {
 }
 
 fn target(a: &Args) -> String {
-    format!("fs/{}", real(path(a)).display())
+    place(a.str("path"))
+}
+
+/// What a capability's scope is held against: where the path leads to.
+pub(super) fn place(path: &str) -> String {
+    format!("fs/{}", real(Path::new(path)).display())
 }
 
 fn octal(text: &str) -> Result<u32, Failure> {

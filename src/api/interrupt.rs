@@ -1,7 +1,9 @@
 //! Ctrl-C as the normal end of something, such as a follow of logs: whoever claims it is told, and the run goes on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::run::held;
 
 /// Who wants to be told of the next Ctrl-C of a run instead of its being stopped.
 #[derive(Debug, Default)]
@@ -11,7 +13,7 @@ impl Interrupts {
     /// Claims it, until what is given back is dropped.
     pub(crate) fn claim(&self) -> Arc<AtomicBool> {
         let claim = Arc::new(AtomicBool::new(false));
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = held(&self.0);
         all.retain(|other| other.strong_count() > 0);
         all.push(Arc::downgrade(&claim));
         claim
@@ -19,7 +21,7 @@ impl Interrupts {
 
     /// Tells who claims it; `false`: nobody does, or those who do were told already and did not end.
     pub(crate) fn tell(&self) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = held(&self.0);
         let told = all.iter().filter_map(Weak::upgrade);
         told.filter(|claim| !claim.swap(true, Ordering::AcqRel))
             .count()

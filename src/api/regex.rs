@@ -191,13 +191,8 @@ fn compiled(pattern: &str) -> Result<Regex, Failure> {
         .size_limit(LARGEST)
         .build()
         .map_err(|error| {
-            // The library draws the pattern with a caret over several lines; the last one says what is wrong.
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            Failure::invalid(format!(
-                "`{pattern}` is no pattern: {}",
-                last.strip_prefix("error: ").unwrap_or(last)
-            ))
+            let why = crate::pattern::why(&error);
+            Failure::invalid(format!("`{pattern}` is no pattern: {why}"))
         })?;
     let mut cache = CACHE.write().unwrap_or_else(PoisonError::into_inner);
     if cache.len() >= KEPT {

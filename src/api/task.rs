@@ -179,7 +179,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
     shapes: &[&graph::GRAPH, &graph::NODE],
 };
 
-fn closure(call: &Call<'_>, name: &str) -> Result<FnPtr, Failure> {
+pub(super) fn closure(call: &Call<'_>, name: &str) -> Result<FnPtr, Failure> {
     call.args()
         .closure(name)
         .cloned()

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -18,7 +18,7 @@ use hyper::{Method, Uri};
 use super::endpoint::Endpoint;
 use super::error::{Error, Sort, explain};
 use super::transport::Transport;
-use crate::run::{Cx, Stop};
+use crate::run::{Cx, Stop, held};
 
 /// How long an ordinary question may take. A loaded engine needs seconds for a list.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
@@ -180,10 +180,6 @@ impl Drop for Engine {
             ssh.end();
         }
     }
-}
-
-pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn tokio_timeout<T>(

@@ -152,22 +152,7 @@ impl LogFiles {
     }
 
     fn hand(&mut self, got: &Line<'_>, line: &mut impl FnMut(LogText<'_>) -> bool) -> bool {
-        let (at, stderr) = (got.time.map(instant::nanos), got.side == Side::Err);
-        if !self.reading.is_new(stderr, at, got.text) {
-            return true;
-        }
-        if self
-            .since
-            .is_some_and(|since| at.is_some_and(|at| at < since))
-        {
-            return true;
-        }
-        line(LogText {
-            at,
-            stderr,
-            text: got.text,
-            cut: got.cut,
-        })
+        self.reading.take(got, self.since).is_none_or(line)
     }
 }
 

@@ -112,12 +112,24 @@ impl Reading {
     }
 
     /// Whether the line is new. Then it counts as read.
-    pub(super) fn is_new(&mut self, stderr: bool, at: Option<i64>, text: &[u8]) -> bool {
+    fn is_new(&mut self, stderr: bool, at: Option<i64>, text: &[u8]) -> bool {
         let Some(time) = at else { return true };
         let own = if stderr { &mut self.err } else { &mut self.out };
         let new = own.take(time, self.follows.then_some(text));
         self.met |= !new;
         new
+    }
+
+    /// The line, if it is new and not older than `since`. Then or not, it counts as read.
+    pub(super) fn take<'a>(&mut self, got: &Line<'a>, since: Option<i64>) -> Option<LogText<'a>> {
+        let (at, stderr) = (got.time.map(nanos), got.side == Side::Err);
+        let within = since.is_none_or(|since| at.is_none_or(|at| at >= since));
+        (self.is_new(stderr, at, got.text) && within).then_some(LogText {
+            at,
+            stderr,
+            text: got.text,
+            cut: got.cut,
+        })
     }
 
     pub(super) fn mark(&self) -> Mark {
@@ -286,15 +298,8 @@ impl LogStream {
     ) -> Result<Step, Error> {
         let (reading, since) = (&mut self.reading, self.ask.since);
         let mut give = |got: Line<'_>| {
-            let (at, stderr) = (got.time.map(nanos), got.side == Side::Err);
-            let within = since.is_none_or(|since| at.is_none_or(|at| at >= since));
-            if reading.is_new(stderr, at, got.text) && within {
-                line(LogText {
-                    at,
-                    stderr,
-                    text: got.text,
-                    cut: got.cut,
-                });
+            if let Some(text) = reading.take(&got, since) {
+                line(text);
             }
         };
         for taken in 0..GO {

@@ -312,15 +312,9 @@ fn compiled(option: &str, text: &str) -> Result<Regex, Error> {
         .size_limit(1 << 20)
         .build()
         .map_err(|error| {
-            let reason = error.to_string();
-            let last = reason
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim_start_matches("error: ")
-                .to_owned();
+            let why = crate::pattern::why(&error);
             Error::Invalid(format!(
-                "`{option}` is {text:?}, which is no regular expression: {last}"
+                "`{option}` is {text:?}, which is no regular expression: {why}"
             ))
         })
 }

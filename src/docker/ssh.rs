@@ -18,10 +18,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::address::Destination;
-use super::engine::held;
 use super::error::Broken;
 use super::ssh_trouble;
-use crate::run::handle;
+use crate::run::{handle, held};
 
 /// How many may log in at once: sshd drops some of those that come in a crowd (`MaxStartups`).
 const LOGINS: usize = 4;

@@ -183,8 +183,7 @@ impl Reader<'_> {
             return Err(self.0.wrong("a value"));
         };
         if matches!(sign, "~" | "!~") {
-            let regex = Regex::new(&text)
-                .map_err(|error| super::query::reason(&text, &error.to_string()))?;
+            let regex = Regex::new(&text).map_err(|error| super::query::reason(&text, &error))?;
             return Ok(Condition::Test(
                 field,
                 Comparison::Matches(Box::new(regex), sign == "~"),

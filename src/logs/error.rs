@@ -8,9 +8,6 @@ use crate::run::Stop;
 /// What can go wrong while logs are read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An option makes no sense.
-    #[error("{0}")]
-    Invalid(String),
     /// A file cannot be read.
     #[error("cannot read `{0}`: {1}")]
     Input(String, io::Error),

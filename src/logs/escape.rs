@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The text without its colours, for looking for words.
-pub fn stripped(text: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn stripped(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(0x1b, text).is_none() {
         return Cow::Borrowed(text);
     }

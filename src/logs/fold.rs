@@ -29,8 +29,9 @@ pub(super) struct Fold {
 }
 
 impl Fold {
-    /// Takes a record; `true`: it repeats one that was shown.
-    pub(super) fn push(&mut self, look: &Look<'_>) -> bool {
+    /// Takes a record: whether it repeats one that was shown, and the runs that are over by now. One that does not repeat
+    /// begins a run.
+    pub(super) fn push(&mut self, look: &Look<'_>) -> (bool, Vec<(usize, Note)>) {
         let message = look.message();
         let key = (
             look.record.source,
@@ -42,12 +43,20 @@ impl Fold {
         {
             run.lines += u64::from(look.record.lines);
             run.last = at.or(run.last);
-            return true;
+            return (true, self.over(at));
         }
-        false
+        let over = self.over(at);
+        let run = Run {
+            first: at,
+            last: at,
+            lines: 0,
+        };
+        self.order.push_back(key.clone());
+        self.open.insert(key, run);
+        (false, over)
     }
 
-    /// The runs that are over at this time, told; the record itself begins one.
+    /// The runs that are over at this time, told.
     pub(super) fn over(&mut self, at: Option<i64>) -> Vec<(usize, Note)> {
         let mut told = Vec::new();
         while let Some(key) = self.order.front() {
@@ -61,22 +70,6 @@ impl Fold {
             }
         }
         told
-    }
-
-    /// Begins a run with a record that is shown.
-    pub(super) fn begin(&mut self, look: &Look<'_>) {
-        let message = look.message();
-        let key = (
-            look.record.source,
-            template(message.split('\n').next().unwrap_or_default()),
-        );
-        let run = Run {
-            first: look.at(),
-            last: look.at(),
-            lines: 0,
-        };
-        self.order.push_back(key.clone());
-        self.open.insert(key, run);
     }
 
     /// All that is open, told.

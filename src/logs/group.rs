@@ -5,7 +5,7 @@ use super::Level;
 use super::severity;
 
 /// Whether `line` goes on with the record that `before` is part of.
-pub fn follows(before: &[u8], line: &[u8]) -> bool {
+pub(super) fn follows(before: &[u8], line: &[u8]) -> bool {
     let Some(first) = line.first() else {
         // An empty line within a trace of Python or Go.
         return ends_trace(before)

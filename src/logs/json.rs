@@ -59,7 +59,7 @@ pub(super) fn head(text: &[u8]) -> Option<Head<'_>> {
 }
 
 /// Whether it may be a JSON object.
-pub(super) fn is_object(text: &[u8]) -> bool {
+fn is_object(text: &[u8]) -> bool {
     text.first() == Some(&b'{') || text.trim_ascii_start().first() == Some(&b'{')
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,7 +17,7 @@ use super::sequence::{End, Note, Sequence};
 use super::tail::{Following, Tail, Target};
 use super::{Error, Sources};
 use crate::docker::{self, Container, LogAsk, LogReader, Step};
-use crate::run::{Cx, Stop, handle};
+use crate::run::{Cx, Stop, handle, held};
 
 /// How often it is looked which containers there are, where no event says that something changed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -40,10 +40,6 @@ struct Shared {
     lanes: Mutex<HashMap<String, Following>>,
     /// Something changed: it is to be looked which containers there are.
     changed: AtomicBool,
-}
-
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {

@@ -177,16 +177,13 @@ pub fn pattern(text: &str, ignore_case: bool) -> Result<Regex, String> {
     RegexBuilder::new(&format!("(?mR{case}){text}"))
         .size_limit(1 << 22)
         .build()
-        .map_err(|error| reason(text, &error.to_string()))
+        .map_err(|error| reason(text, &error))
 }
 
 /// Why it is none, in one line.
-pub(super) fn reason(text: &str, error: &str) -> String {
-    let last = error.lines().last().unwrap_or_default().trim();
-    format!(
-        "{text:?} is no regular expression: {}",
-        last.trim_start_matches("error: ")
-    )
+pub(super) fn reason(text: &str, error: &regex::Error) -> String {
+    let why = crate::pattern::why(error);
+    format!("{text:?} is no regular expression: {why}")
 }
 
 /// Reads `--level`: `warn`, or `warn+` for the same.

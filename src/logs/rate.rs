@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::record::{Look, Record, Stream};
 use super::severity::Severity;
+use crate::instant;
 
 const SECOND: i64 = 1_000_000_000;
 /// Errors are never left out; so many records of one second at once are shown before it is over.
@@ -91,7 +92,7 @@ impl Rate {
     pub(super) fn push(&mut self, look: &Look<'_>) -> bool {
         let at = look
             .at()
-            .unwrap_or_else(|| chrono::Utc::now().timestamp_nanos_opt().unwrap_or(0));
+            .unwrap_or_else(|| instant::nanos(chrono::Utc::now()));
         let second = at.div_euclid(SECOND);
         let kept = Kept::of(&look.record, look.severity());
         // One that is late counts in the second that goes on.
@@ -108,27 +109,20 @@ impl Rate {
     }
 
     fn add(&mut self, kept: Kept) {
-        let own = self.counts.entry(kept.source).or_default();
+        let source = kept.source;
+        let own = self.counts.entry(source).or_default();
         let mine = rank(kept.level());
-        let count: usize = own.values().sum();
-        if count < self.most || mine >= Level::Error {
-            *own.entry(mine).or_default() += 1;
-            let source = kept.source;
-            self.kept.push(Some(kept));
-            if count >= self.most {
-                self.part_with_one(source);
-            }
-            return;
-        }
+        let full = own.values().sum::<usize>() >= self.most;
         let least = own.iter().find(|(_, n)| **n > 0).map(|(level, _)| *level);
-        if least.is_none_or(|least| mine <= least) {
-            *self.dropped.entry((kept.source, kept.level())).or_default() += u64::from(kept.lines);
+        if full && mine < Level::Error && least.is_none_or(|least| mine <= least) {
+            *self.dropped.entry((source, kept.level())).or_default() += u64::from(kept.lines);
             return;
         }
         *own.entry(mine).or_default() += 1;
-        let source = kept.source;
         self.kept.push(Some(kept));
-        self.part_with_one(source);
+        if full {
+            self.part_with_one(source);
+        }
     }
 
     /// Leaves out the newest of the least bad of this source; of errors none.

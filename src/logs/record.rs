@@ -85,10 +85,9 @@ impl<'a> Look<'a> {
 
     /// How bad it is.
     pub fn severity(&self) -> Option<Severity> {
-        *self.severity.get_or_init(|| match self.head() {
-            Some(head) if head.level.is_some() => severity::of_json(head),
-            _ => severity::of(self.record.text),
-        })
+        *self
+            .severity
+            .get_or_init(|| severity::with_head(self.head(), self.record.text))
     }
 
     /// When: the engine's time, else what the line says.

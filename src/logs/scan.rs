@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use super::severity::literals;
 use super::view::View;
 use super::{Error, Source, Sources};
 use crate::instant;
-use crate::run::Cx;
+use crate::run::{Cx, held};
 
 /// So many blocks are on their way at once, for each processor.
 const AHEAD: usize = 3;
@@ -61,9 +61,8 @@ impl Scan<'_> {
         sequence: &mut Sequence<'_>,
     ) -> Result<End, Error> {
         for input in inputs {
-            let name = input.name.clone();
-            let number = sources.add(Source::file(&name));
-            match self.one(cx, input, number, sources, sequence)? {
+            let (number, source) = sources.add(Source::file(&input.name));
+            match self.one(cx, input, number, &source, sequence)? {
                 End::Done => {}
                 end => return Ok(end),
             }
@@ -76,11 +75,10 @@ impl Scan<'_> {
         cx: &Cx,
         input: Input,
         number: usize,
-        sources: &Sources,
+        source: &Source,
         sequence: &mut Sequence<'_>,
     ) -> Result<End, Error> {
         let name = input.name.clone();
-        let source = sources.all()[number].clone();
         let finder = self.finder();
         let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let ahead = workers * AHEAD;
@@ -91,17 +89,13 @@ impl Scan<'_> {
         thread::scope(|scope| {
             let reading = scope.spawn(move || read(input, &jobs, &spare));
             for _ in 0..workers {
-                let (waiting, done, finder, source) =
-                    (waiting.clone(), done.clone(), &finder, source.clone());
+                let (waiting, done, finder) = (waiting.clone(), done.clone(), &finder);
                 scope.spawn(move || {
                     loop {
-                        let job = waiting
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .recv();
+                        let job = held(&waiting).recv();
                         let Ok((at, block)) = job else { return };
                         if done
-                            .send((at, self.judge(block, number, &source, finder.as_ref())))
+                            .send((at, self.judge(block, number, source, finder.as_ref())))
                             .is_err()
                         {
                             return;
@@ -170,16 +164,7 @@ impl Scan<'_> {
         let mut take = |at: usize| {
             let (end, lines) = end_of(&block, at);
             let text = at..trimmed(&block, at, end);
-            let record = Record {
-                source: number,
-                at: None,
-                stream: Stream::Out,
-                text: &block[text.clone()],
-                lines,
-                cut: false,
-                late: None,
-            };
-            let look = Look::new(record);
+            let look = Look::new(record(number, &block[text.clone()], lines));
             let judged = self.query.judge_look(&look, &source.name);
             if judged.passes || judged.gate != Gate::Fine || judged.awaited || self.context {
                 taken += u64::from(lines);
@@ -220,6 +205,19 @@ impl Scan<'_> {
         done.filtered = lines_of(&block) - taken;
         done.block = block;
         done
+    }
+}
+
+/// A record of a file.
+fn record(source: usize, text: &[u8], lines: u32) -> Record<'_> {
+    Record {
+        source,
+        at: None,
+        stream: Stream::Out,
+        text,
+        lines,
+        cut: false,
+        late: None,
     }
 }
 
@@ -320,15 +318,7 @@ fn collect(
         while let Some(done) = early.remove(&next) {
             next += 1;
             for item in &done.items {
-                let record = Record {
-                    source: number,
-                    at: None,
-                    stream: Stream::Out,
-                    text: &done.block[item.text.clone()],
-                    lines: item.lines,
-                    cut: false,
-                    late: None,
-                };
+                let record = record(number, &done.block[item.text.clone()], item.lines);
                 let rendered =
                     (!item.rendered.is_empty()).then(|| &done.rendered[item.rendered.clone()]);
                 sequence.push(record, item.judged, rendered)?;

@@ -219,11 +219,6 @@ impl<'a> Sequence<'a> {
         self.end
     }
 
-    /// How many errors there were so far.
-    pub fn errors(&self) -> u64 {
-        self.tally.errors
-    }
-
     fn make_room(&mut self, source: usize) {
         if source >= self.sources.len() {
             self.sources = self.shared.all();
@@ -380,17 +375,13 @@ impl<'a> Sequence<'a> {
 
     fn fold(&mut self, look: &Look<'_>, rendered: Option<&str>) -> io::Result<()> {
         if let Some(fold) = &mut self.fold {
-            let repeats = fold.push(look);
-            let over = fold.over(look.at());
+            let (repeats, over) = fold.push(look);
             for (source, note) in over {
                 self.note(Some(source), &note)?;
             }
             if repeats {
                 self.tally.counts[look.record.source].folded += u64::from(look.record.lines);
                 return Ok(());
-            }
-            if let Some(fold) = &mut self.fold {
-                fold.begin(look);
             }
         }
         self.tally.counts[look.record.source].shown += u64::from(look.record.lines);

@@ -78,24 +78,25 @@ pub(super) fn literals(least: Level) -> Vec<String> {
 }
 
 /// The severity of a line; of several lines, of the first.
-pub fn of(text: &[u8]) -> Option<Severity> {
-    let line = first_line(text);
-    if let Some(head) = json::head(text) {
-        return of_json(&head).or_else(|| word(line));
-    }
-    of_text(line)
+pub(super) fn of(text: &[u8]) -> Option<Severity> {
+    with_head(json::head(text).as_ref(), text)
 }
 
-/// The severity of a JSON line by its field.
-pub(super) fn of_json(head: &Head<'_>) -> Option<Severity> {
-    head.level.map(|level| Severity {
+/// The same, where the head of a JSON line is known, or that it is none.
+pub(super) fn with_head(head: Option<&Head<'_>>, text: &[u8]) -> Option<Severity> {
+    let line = first_line(text);
+    let Some(head) = head else {
+        return of_text(line);
+    };
+    let field = head.level.map(|level| Severity {
         level,
         from: Provenance::Field,
-    })
+    });
+    field.or_else(|| word(line))
 }
 
 /// The severity of a line that is no JSON.
-pub(super) fn of_text(line: &[u8]) -> Option<Severity> {
+fn of_text(line: &[u8]) -> Option<Severity> {
     if memchr::memchr(0x1b, line).is_some() {
         return plain(&super::escape::stripped(line));
     }

@@ -53,11 +53,12 @@ impl Source {
 pub struct Sources(RwLock<Vec<Arc<Source>>>);
 
 impl Sources {
-    /// Adds one, and gives its number.
-    pub fn add(&self, source: Source) -> usize {
+    /// Adds one, and gives its number with it.
+    pub fn add(&self, source: Source) -> (usize, Arc<Source>) {
+        let source = Arc::new(source);
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        all.push(Arc::new(source));
-        all.len() - 1
+        all.push(source.clone());
+        (all.len() - 1, source)
     }
 
     /// All of them, by number.

@@ -200,10 +200,10 @@ impl Tail<'_> {
         target: &Target,
     ) -> Following {
         (self.found)(detail);
-        let number = sources.add(target.source(container));
+        let (number, source) = sources.add(target.source(container));
         Following {
             number,
-            source: sources.all()[number].clone(),
+            source,
             mark: Mark::default(),
             since: self.since,
             reading: false,

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 const LONGEST: usize = 512;
 
 /// Masks a line: each word with a digit in it becomes `#`.
-pub fn template(line: &str) -> String {
+pub(super) fn template(line: &str) -> String {
     let mut out = String::with_capacity(line.len().min(LONGEST));
     parts(line, |part| out.push_str(part));
     out

@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, TimeDelta, Timeli
 use serde::Serialize;
 
 use super::predicate::{Predicate, timestamp};
-use super::{Error, Limits, Server, Table, partitions, query, quote_name, quote_text, tables};
+use super::{Error, Limits, Server, Table, metadata, partitions, query, quote_name};
 use crate::run::Cx;
 
 /// Files that one statement may open at once: 7.3.3 opens every column of every partition that it reads, named or not, and
@@ -82,15 +82,9 @@ pub fn classify(
     rules: &[Rule],
     limits: Limits,
 ) -> Result<Classified, Error> {
-    let all = tables(cx, server, limits)?;
-    let Some(found) = all.into_iter().find(|t| t.name.eq_ignore_ascii_case(table)) else {
-        return Err(Error::NotFound {
-            message: format!("there is no table `{table}`"),
-            status: 400,
-        });
-    };
+    let found = metadata::table(cx, server, table, limits)?;
     let (column, unit) = partitioned(&found)?;
-    let columns = columns(cx, server, &found.name, limits)?;
+    let columns = metadata::columns(cx, server, &found.name, limits)?;
     let mut classified = Classified {
         table: found.name.clone(),
         timestamp: column.clone(),
@@ -150,23 +144,6 @@ fn partitioned(table: &Table) -> Result<(String, Unit), Error> {
         Some(unit) => Ok((column, unit)),
         None => none("is not partitioned by time"),
     }
-}
-
-/// The table's columns: name and type.
-fn columns(
-    cx: &Cx,
-    server: &Server,
-    table: &str,
-    limits: Limits,
-) -> Result<Vec<(String, String)>, Error> {
-    let sql = format!("SELECT * FROM table_columns({})", quote_text(table)?);
-    let rows = query(cx, server, &sql, limits)?;
-    let text = |row, name: &str| Some(rows.pick(row, &[name])?.text()?.to_owned());
-    let each = rows
-        .cells
-        .iter()
-        .filter_map(|row| Some((text(row, "column")?, text(row, "type")?)));
-    Ok(each.collect())
 }
 
 /// The partitions, split pieces taken together, oldest first.

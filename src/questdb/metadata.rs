@@ -102,6 +102,34 @@ pub fn tables(cx: &Cx, server: &Server, limits: Limits) -> Result<Vec<Table>, Er
     Ok(tables.into_iter().filter(|t| is_users(&t.name)).collect())
 }
 
+/// One of the user's tables. QuestDB's table names do not mind case.
+pub(super) fn table(cx: &Cx, server: &Server, name: &str, limits: Limits) -> Result<Table, Error> {
+    let all = tables(cx, server, limits)?;
+    let found = all.into_iter().find(|t| t.name.eq_ignore_ascii_case(name));
+    found.ok_or_else(|| no_table(name, 400))
+}
+
+fn no_table(name: &str, status: u16) -> Error {
+    Error::NotFound {
+        message: format!("there is no table `{name}`"),
+        status,
+    }
+}
+
+/// The columns of a table: name and type.
+pub(super) fn columns(
+    cx: &Cx,
+    server: &Server,
+    table: &str,
+    limits: Limits,
+) -> Result<Vec<(String, String)>, Error> {
+    let sql = format!("SELECT * FROM table_columns({})", quote_text(table)?);
+    let rows = query(cx, server, &sql, limits)?;
+    Ok(each(&rows, |line| {
+        Some((line.text(&["column"])?, line.text(&["type"])?))
+    }))
+}
+
 /// The partitions of a table, in the server's order (oldest first).
 pub fn partitions(
     cx: &Cx,
@@ -164,10 +192,7 @@ fn missing(cx: &Cx, server: &Server, table: &str, limits: Limits, error: Error) 
     match tables(cx, server, limits) {
         // QuestDB's table names do not mind case.
         Ok(tables) if !tables.iter().any(|t| t.name.eq_ignore_ascii_case(table)) => {
-            Error::NotFound {
-                message: format!("there is no table `{table}`"),
-                status: *status,
-            }
+            no_table(table, *status)
         }
         _ => error,
     }

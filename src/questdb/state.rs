@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Error, Limits, Server, partitions, quote_name, tables, value};
+use super::{Error, Limits, Server, metadata, partitions, quote_name, value};
 use crate::run::Cx;
 
 /// The newest row of a table.
@@ -58,15 +58,7 @@ pub fn newest(
 }
 
 fn designated(cx: &Cx, server: &Server, table: &str, limits: Limits) -> Result<String, Error> {
-    let all = tables(cx, server, limits)?;
-    // QuestDB's table names do not mind case.
-    let found = all.into_iter().find(|t| t.name.eq_ignore_ascii_case(table));
-    let Some(found) = found else {
-        return Err(Error::NotFound {
-            message: format!("there is no table `{table}`"),
-            status: 400,
-        });
-    };
+    let found = metadata::table(cx, server, table, limits)?;
     found
         .timestamp
         .filter(|column| !column.is_empty())

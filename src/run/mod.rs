@@ -17,10 +17,15 @@ pub use effects::{Effect, EffectSink, NoEffects, NoProgress, Progress};
 pub use wait::handle;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+
+/// What a mutex holds, also when somebody who held it panicked: what is kept in ours is whole at every step.
+pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The context of one branch of work. Cheap to clone; a clone is the same branch.
 #[derive(Clone)]

@@ -13,12 +13,12 @@ use serde_json::json;
 use self::options::{OPTIONS, SHOWN, TAIL_OPTIONS, TAIL_SHOWN};
 use self::shapes::{COUNTS, RECORD, SEEN, SUMMARY};
 use self::sink::{Batches, Secrets};
-use super::docker::engine;
+use super::docker::{engine, learn_secrets};
+use super::task::closure;
 use super::{
     Answer, Args, Call, Failure, Interrupts, Kind, Namespace, Param, Primitive, Ty, param,
 };
-use crate::docker::ContainerDetail;
-use crate::gate::{Access, Op, Redactor};
+use crate::gate::{Access, Op};
 use crate::logs::{self, End, Error, Input, Scan, Sequence, Sink, Sources, Tail, Tally, View};
 
 const TARGETS: Param = param(
@@ -124,10 +124,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
 fn place(path: &str) -> String {
     match path {
         "-" => "fs/-".into(),
-        path => format!(
-            "fs/{}",
-            crate::files::real(std::path::Path::new(path)).display()
-        ),
+        path => super::fs::place(path),
     }
 }
 
@@ -160,10 +157,8 @@ fn other_files(call: &Call<'_>) -> Result<(), String> {
 
 /// Runs a reading whose records go to the script's function.
 fn batches(call: &Call<'_>, read: impl FnOnce(&Call<'_>, &mut dyn Sink) -> Answer) -> Answer {
-    let Some(work) = call.args().closure("work") else {
-        return Err(Failure::invalid("`work` wants a closure"));
-    };
-    let mut sink = Batches::new(call, work);
+    let work = closure(call, "work")?;
+    let mut sink = Batches::new(call, &work);
     let answer = read(call, &mut sink);
     // What the function threw is why it ended.
     match sink.thrown() {
@@ -198,14 +193,7 @@ fn tail(call: &Call<'_>, sink: &mut dyn Sink) -> Answer {
         markers: a.bool("markers"),
         direct: a.bool("direct"),
         times: a.bool("times"),
-        found: &|detail: &ContainerDetail| {
-            // What it was given as a secret it may well write into its log.
-            for (name, value) in &detail.env.0 {
-                if Redactor::is_secret_name(name) {
-                    run.redactor().learn(value);
-                }
-            }
-        },
+        found: &|detail| learn_secrets(run.redactor(), detail),
         interrupted: &claim,
     };
     let end = tail.run(call.cx(), &sources, &mut sequence);
@@ -296,7 +284,6 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::Invalid(_) => Self::invalid(text),
             Error::Input(_, io) => {
                 let kind = match io.kind() {
                     std::io::ErrorKind::NotFound => Kind::NotFound,

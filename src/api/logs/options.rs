@@ -3,7 +3,7 @@
 use regex::RegexBuilder;
 
 use super::Secrets;
-use crate::api::docker::instant;
+use crate::api::docker::{BEFORE, SINCE, STREAM, instant};
 use crate::api::{Call, Failure, Output, Param, Ty, option};
 use crate::logs::{self, Condition, Order, Pick, Query, Stream, Target, Trace, View};
 
@@ -25,13 +25,8 @@ const WORDS: Ty = Ty::List(&Ty::Str);
 
 /// What is wanted.
 const QUERY: [Param; 17] = [
-    option(
-        "since",
-        Ty::Any,
-        "()",
-        "from then on: a `Time`, RFC 3339 text, or a duration before now such as `\"30m\"`",
-    ),
-    option("before", Ty::Any, "()", "up to then, written as `since`"),
+    SINCE,
+    BEFORE,
     option(
         "level",
         Ty::Opt(&Ty::Str),
@@ -68,12 +63,7 @@ const QUERY: [Param; 17] = [
         "0",
         "so many records before and after each wanted one too",
     ),
-    option(
-        "stream",
-        Ty::OneOf(&["both", "stdout", "stderr"]),
-        "\"both\"",
-        "of which stream",
-    ),
+    STREAM,
     option(
         "rate",
         Ty::Opt(&Ty::Int),

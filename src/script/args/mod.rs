@@ -185,9 +185,7 @@ impl Parameter {
                 // What begins with `!` is one that must not match.
                 let pattern = regex::Regex::new(text.strip_prefix('!').unwrap_or(text));
                 pattern.map_err(|error| {
-                    let reason = error.to_string();
-                    let last = reason.lines().last().unwrap_or_default().trim();
-                    let why = last.trim_start_matches("error: ");
+                    let why = crate::pattern::why(&error);
                     format!("{}: {why}", wrong("a regular expression"))
                 })?;
                 text.to_owned().into()
