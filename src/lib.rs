@@ -29,6 +29,7 @@ pub mod provider;
 pub mod questdb;
 pub mod redis;
 pub mod report;
+pub mod retention;
 pub mod rows;
 pub mod run;
 pub mod script;

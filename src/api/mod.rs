@@ -40,6 +40,7 @@ mod questdb;
 mod redis;
 mod regex;
 mod report;
+mod retention;
 mod rows;
 mod shape;
 mod sys;
@@ -102,6 +103,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &redis::NAMESPACE,
     &regex::NAMESPACE,
     &report::NAMESPACE,
+    &retention::NAMESPACE,
     &sys::NAMESPACE,
     &task::NAMESPACE,
     &tcp::NAMESPACE,

@@ -46,39 +46,62 @@ pub struct StateFolder(pub PathBuf);
 /// What the operator set for scripts in `tradeops.toml`, by section.
 pub struct ScriptSettings(pub toml::Table);
 
-/// A closure to run when the run ends: with what the script that registered it may do, and with the
-/// functions that it could see there.
+/// What is to be done when the run ends.
 pub struct AtEnd {
-    closure: FnPtr,
-    frame: Arc<Frame>,
+    work: Work,
     /// How long the clean-up may take for its sake.
     pub limit: Duration,
-    #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
-    context: NativeCallContextStore,
+}
+
+enum Work {
+    /// A closure, with what the script that registered it may do, and with the functions that it could see there.
+    Closure {
+        closure: FnPtr,
+        frame: Arc<Frame>,
+        #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
+        context: NativeCallContextStore,
+    },
+    /// The host's own.
+    Native(fn(&Run, &Cx) -> Result<(), Failure>),
 }
 
 impl AtEnd {
     pub(super) fn new(closure: FnPtr, limit: Duration, call: &Call<'_>) -> Self {
-        Self {
+        let work = Work::Closure {
             closure,
-            limit,
             frame: call.branch.frame.clone(),
             #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
             context: call.native().store_data(),
+        };
+        Self { work, limit }
+    }
+
+    pub(super) fn native(limit: Duration, work: fn(&Run, &Cx) -> Result<(), Failure>) -> Self {
+        Self {
+            work: Work::Native(work),
+            limit,
         }
     }
 
-    /// Calls it, on this thread.
+    /// Does it, on this thread.
     pub fn run(&self, engine: &Engine, run: &Arc<Run>, cx: &Cx) -> Result<(), Failure> {
+        let (closure, frame, context) = match &self.work {
+            Work::Native(work) => return work(run, cx),
+            Work::Closure {
+                closure,
+                frame,
+                context,
+            } => (closure, frame, context),
+        };
         let branch = Branch {
             run: run.clone(),
             cx: cx.clone(),
-            frame: self.frame.clone(),
+            frame: frame.clone(),
         };
         #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
-        let context = self.context.create_context(engine);
+        let context = context.create_context(engine);
         super::enter(branch, || {
-            self.closure
+            closure
                 .call_within_context::<Dynamic>(&context, ())
                 .map(|_| ())
                 .map_err(super::thrown)

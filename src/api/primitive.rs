@@ -526,6 +526,11 @@ impl Args {
         }
     }
 
+    /// A list of texts, if given.
+    pub fn opt_strs(&self, name: &str) -> Option<Vec<String>> {
+        matches!(self.arg(name), Arg::List(_)).then(|| self.strs(name))
+    }
+
     /// A list of texts.
     pub fn strs(&self, name: &str) -> Vec<String> {
         self.list(name)

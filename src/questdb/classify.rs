@@ -1,13 +1,11 @@
 //! What rules would remove of a table, partition by partition: nothing, all of it, or some rows. Reads, and changes nothing.
-//!
-//! Every row is judged by one `CASE` over all rules, and never by a `WHERE`: the two disagree where a value is NULL
-//! [measured]. So a preview, a copy of what stays and a check of it can use the same flag, and a row counts once
-//! however many rules mean it.
 
-use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, TimeDelta, Timelike as _, Utc};
-use serde::Serialize;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
-use super::predicate::{Predicate, timestamp};
+use super::predicate::timestamp;
+use super::rule::{Rule, number};
+use super::unit::Unit;
 use super::{Error, Limits, Server, Table, metadata, partitions, query, quote_name};
 use crate::run::Cx;
 
@@ -15,38 +13,35 @@ use crate::run::Cx;
 /// breaks off when the system lets it open no more [measured with a limit of 20,000].
 const FILES: usize = 4000;
 
-/// What rows a rule means: those that are older than `before`, and of these those that fulfil `predicate`.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// Rows from before this instant.
-    pub before: DateTime<Utc>,
-    /// Which of them; `None`: all.
-    pub predicate: Option<Predicate>,
-}
-
 /// What would be done with a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// No row of it is meant.
     Keep,
     /// All rows are meant: it can be dropped as a whole.
     Drop,
-    /// Some rows are meant, or all of the one that is being written: what stays has to be written anew.
+    /// Some rows are meant, or all of the one that is being written, which is never dropped.
     Rewrite,
 }
 
 /// A partition under the rules. Split pieces are taken together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
     /// Its name, that of the whole: `2024-01-02`.
     pub name: String,
     /// Where it begins.
     pub from: DateTime<Utc>,
-    /// Its rows.
+    /// Where the next one begins.
+    pub to: DateTime<Utc>,
+    /// Its rows, as a scan finds them.
     pub rows: i64,
+    /// Its rows by the server's own list: more than `rows` when files of it are gone.
+    pub listed_rows: i64,
     /// Those that the rules mean.
     pub delete_rows: i64,
+    /// The same by rule; a row counts for the first rule that means it.
+    pub by_rule: Vec<i64>,
     /// What would be done.
     pub verdict: Verdict,
     /// Whether it is the one being written, which is never dropped.
@@ -56,7 +51,7 @@ pub struct Judged {
 }
 
 /// A table under rules.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Classified {
     /// The table.
     pub table: String,
@@ -102,7 +97,8 @@ pub fn classify(
     let scan = Scan {
         table: quote_name(&found.name)?,
         column: quote_name(&column)?,
-        flag: flag(rules, &quote_name(&column)?, &columns)?,
+        flag: number(rules, &quote_name(&column)?, &columns, None)?,
+        rules: rules.len(),
         unit,
     };
     let at_once = (FILES / columns.len().max(1)).max(1);
@@ -117,16 +113,24 @@ pub fn classify(
         }
     }
     for partition in &mut judged {
-        partition.verdict = match partition.delete_rows {
-            0 => Verdict::Keep,
-            n if n == partition.rows && !partition.active => Verdict::Drop,
-            _ => Verdict::Rewrite,
-        };
+        partition.judge();
         classified.rows += partition.rows;
         classified.delete_rows += partition.delete_rows;
     }
     classified.partitions = judged;
     Ok(classified)
+}
+
+impl Judged {
+    /// Sums up what was counted.
+    pub(crate) fn judge(&mut self) {
+        self.delete_rows = self.by_rule.iter().sum();
+        self.verdict = match self.delete_rows {
+            0 => Verdict::Keep,
+            n if n == self.rows && !self.active => Verdict::Drop,
+            _ => Verdict::Rewrite,
+        };
+    }
 }
 
 /// The designated timestamp and the unit; `Err`: the table has no partitions by time.
@@ -166,17 +170,23 @@ fn logical(
         };
         let from = unit.floor(oldest.to_utc());
         let (bytes, active) = (piece.disk_bytes.unwrap_or(0), piece.active == Some(true));
-        match all.iter_mut().find(|judged| judged.from == from) {
+        let listed = piece.rows.unwrap_or(0);
+        // Pieces of one follow each other.
+        match all.last_mut().filter(|judged| judged.from == from) {
             // The last one is being written if any piece of it is.
             Some(judged) => {
                 judged.disk_bytes += bytes;
+                judged.listed_rows += listed;
                 judged.active |= active;
             }
             None => all.push(Judged {
                 name: unit.name(from),
                 from,
+                to: unit.next(from),
                 rows: 0,
+                listed_rows: listed,
                 delete_rows: 0,
+                by_rule: Vec::new(),
                 verdict: Verdict::Keep,
                 active,
                 disk_bytes: bytes,
@@ -187,27 +197,11 @@ fn logical(
     Ok(all)
 }
 
-/// One expression that is 1 for the rows that are meant. The `OR 1 = 2` keeps 7.3.3 from taking a bare comparison for a
-/// `CASE` with values, which it does and fails [measured].
-fn flag(rules: &[Rule], column: &str, columns: &[(String, String)]) -> Result<String, Error> {
-    let each = rules.iter().map(|rule| {
-        let old = format!("{column} < {}", timestamp(rule.before));
-        Ok(match &rule.predicate {
-            Some(predicate) => format!("({old} AND {})", predicate.sql(columns)?),
-            None => format!("({old})"),
-        })
-    });
-    let each: Vec<_> = each.collect::<Result<_, Error>>()?;
-    Ok(format!(
-        "CASE WHEN ({} OR 1 = 2) THEN 1 ELSE 0 END",
-        each.join(" OR ")
-    ))
-}
-
 struct Scan {
     table: String,
     column: String,
     flag: String,
+    rules: usize,
     unit: Unit,
 }
 
@@ -227,162 +221,41 @@ impl Scan {
             table,
             column,
             flag,
+            rules,
             unit,
         } = self;
         let sql = format!(
-            "SELECT timestamp_floor('{}', {column}) AS p, count() AS n, sum({flag}) AS d FROM {table} WHERE {column} >= {} AND {column} < {}",
+            "SELECT timestamp_floor('{}', {column}) AS p, {flag} AS q, count() AS n FROM {table} WHERE {column} >= {} AND {column} < {} GROUP BY p, q",
             unit.letter(),
             timestamp(first.from),
-            timestamp(unit.next(last.from)),
+            timestamp(last.to),
         );
         let limits = Limits {
-            rows: slice.len(),
+            rows: slice.len() * (rules + 1),
             ..limits
         };
         let rows = query(cx, server, &sql, limits)?;
+        for partition in slice.iter_mut() {
+            (partition.rows, partition.by_rule) = (0, vec![0; *rules]);
+        }
         for row in &rows.cells {
             let at = rows
                 .pick(row, &["p"])
                 .and_then(|p| DateTime::parse_from_rfc3339(p.text()?).ok());
             let number = |name| rows.pick(row, &[name]).and_then(|cell| cell.int());
-            let partition = slice
-                .iter_mut()
-                .find(|judged| at.is_some_and(|at| judged.from == at));
-            if let Some(partition) = partition {
-                partition.rows = number("n").unwrap_or(0);
-                partition.delete_rows = number("d").unwrap_or(0);
+            let found = at.and_then(|at| {
+                let at = slice.binary_search_by_key(&at.to_utc(), |judged| judged.from);
+                slice.get_mut(at.ok()?)
+            });
+            if let (Some(partition), Some(n)) = (found, number("n")) {
+                partition.rows += n;
+                let rule = number("q").and_then(|q| usize::try_from(q - 1).ok());
+                if let Some(count) = rule.and_then(|rule| partition.by_rule.get_mut(rule)) {
+                    *count += n;
+                }
             }
         }
         Ok(())
     }
 }
 
-/// How a table is cut into partitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Hour,
-    Day,
-    Week,
-    Month,
-    Year,
-}
-
-impl Unit {
-    fn of(word: &str) -> Option<Self> {
-        [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year]
-            .into_iter()
-            .find(|unit| unit.word() == word)
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Hour => "HOUR",
-            Self::Day => "DAY",
-            Self::Week => "WEEK",
-            Self::Month => "MONTH",
-            Self::Year => "YEAR",
-        }
-    }
-
-    /// As `timestamp_floor` wants it.
-    const fn letter(self) -> &'static str {
-        match self {
-            Self::Hour => "h",
-            Self::Day => "d",
-            Self::Week => "w",
-            Self::Month => "M",
-            Self::Year => "y",
-        }
-    }
-
-    fn floor(self, at: DateTime<Utc>) -> DateTime<Utc> {
-        let day = at.date_naive();
-        let date = match self {
-            Self::Hour => {
-                let hour = day.and_hms_opt(at.hour(), 0, 0);
-                return hour.map_or(at, |hour| hour.and_utc());
-            }
-            Self::Day => day,
-            Self::Week => day - Days::new(u64::from(day.weekday().num_days_from_monday())),
-            Self::Month => day.with_day(1).unwrap_or(day),
-            Self::Year => NaiveDate::from_ymd_opt(day.year(), 1, 1).unwrap_or(day),
-        };
-        date.and_time(chrono::NaiveTime::MIN).and_utc()
-    }
-
-    /// Where the one after begins.
-    fn next(self, from: DateTime<Utc>) -> DateTime<Utc> {
-        match self {
-            Self::Hour => from + TimeDelta::hours(1),
-            Self::Day => from + TimeDelta::days(1),
-            Self::Week => from + TimeDelta::days(7),
-            Self::Month => from + Months::new(1),
-            Self::Year => from + Months::new(12),
-        }
-    }
-
-    /// What the server calls the one that begins there, split pieces aside.
-    fn name(self, from: DateTime<Utc>) -> String {
-        let form = match self {
-            Self::Hour => "%Y-%m-%dT%H",
-            Self::Day => "%Y-%m-%d",
-            Self::Week => "%G-W%V",
-            Self::Month => "%Y-%m",
-            Self::Year => "%Y",
-        };
-        from.format(form).to_string()
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn units_as_the_server_cuts_and_names_them() {
-        let at = DateTime::parse_from_rfc3339("2024-12-31T23:59:59.999999Z")
-            .unwrap()
-            .to_utc();
-        for (unit, from, next, name) in [
-            (
-                Unit::Hour,
-                "2024-12-31T23:00:00Z",
-                "2025-01-01T00:00:00Z",
-                "2024-12-31T23",
-            ),
-            (
-                Unit::Day,
-                "2024-12-31T00:00:00Z",
-                "2025-01-01T00:00:00Z",
-                "2024-12-31",
-            ),
-            (
-                Unit::Week,
-                "2024-12-30T00:00:00Z",
-                "2025-01-06T00:00:00Z",
-                "2025-W01",
-            ),
-            (
-                Unit::Month,
-                "2024-12-01T00:00:00Z",
-                "2025-01-01T00:00:00Z",
-                "2024-12",
-            ),
-            (
-                Unit::Year,
-                "2024-01-01T00:00:00Z",
-                "2025-01-01T00:00:00Z",
-                "2024",
-            ),
-        ] {
-            let floor = unit.floor(at);
-            let text = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-            assert_eq!(
-                (text(floor).as_str(), text(unit.next(floor)).as_str()),
-                (from, next)
-            );
-            assert_eq!(unit.name(floor), name);
-        }
-    }
-}

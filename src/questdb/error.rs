@@ -152,6 +152,25 @@ pub enum Error {
         /// What happened instead of an answer.
         why: String,
     },
+    /// What a table accepts is not applied.
+    #[error("the table `{table}` is suspended{why}: what is written to it piles up unseen, and nothing of it can be removed")]
+    Suspended {
+        /// The table.
+        table: String,
+        /// The server's words, in parentheses; empty where it has none.
+        why: String,
+    },
+    /// What a table accepted is not applied yet.
+    #[error("the table `{table}` is {pending} transactions behind and does not catch up")]
+    Lagging {
+        /// The table.
+        table: String,
+        /// Transactions that were accepted and are not applied.
+        pending: i64,
+    },
+    /// What the rows of a reply were written to failed.
+    #[error("cannot write the rows: {0}")]
+    Sink(String),
     /// The branch was stopped.
     #[error(transparent)]
     Stopped(#[from] Stop),

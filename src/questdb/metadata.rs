@@ -14,6 +14,8 @@ use crate::run::Cx;
 pub struct Table {
     /// Its name.
     pub name: String,
+    /// Its folder on the server: another one when the table was made anew under its name.
+    pub folder: Option<String>,
     /// The designated timestamp column.
     pub timestamp: Option<String>,
     /// `NONE`, `HOUR`, `DAY`, `WEEK`, `MONTH`, `YEAR`.
@@ -88,6 +90,7 @@ pub fn tables(cx: &Cx, server: &Server, limits: Limits) -> Result<Vec<Table>, Er
         };
         Some(Table {
             name: line.text(&["table_name", "name", "tableName"])?,
+            folder: line.text(&["directoryName"]),
             timestamp: line.text(&["designatedTimestamp"]),
             partition_by: line.text(&["partitionBy"]),
             wal: line.flag("walEnabled"),
@@ -103,7 +106,7 @@ pub fn tables(cx: &Cx, server: &Server, limits: Limits) -> Result<Vec<Table>, Er
 }
 
 /// One of the user's tables. QuestDB's table names do not mind case.
-pub(super) fn table(cx: &Cx, server: &Server, name: &str, limits: Limits) -> Result<Table, Error> {
+pub fn table(cx: &Cx, server: &Server, name: &str, limits: Limits) -> Result<Table, Error> {
     let all = tables(cx, server, limits)?;
     let found = all.into_iter().find(|t| t.name.eq_ignore_ascii_case(name));
     found.ok_or_else(|| no_table(name, 400))
@@ -117,7 +120,7 @@ fn no_table(name: &str, status: u16) -> Error {
 }
 
 /// The columns of a table: name and type.
-pub(super) fn columns(
+pub(crate) fn columns(
     cx: &Cx,
     server: &Server,
     table: &str,
@@ -160,8 +163,25 @@ pub fn partitions(
 
 /// The write-ahead logs of the user's tables.
 pub fn wal(cx: &Cx, server: &Server, limits: Limits) -> Result<Vec<Wal>, Error> {
-    let rows = query(cx, server, "SELECT * FROM wal_tables()", limits)?;
-    let logs = each(&rows, |line| {
+    let all = logs(cx, server, "SELECT * FROM wal_tables()", limits)?;
+    Ok(all.into_iter().filter(|l| is_users(&l.table)).collect())
+}
+
+/// The write-ahead log of one table; `None`: it has none.
+pub(super) fn log(
+    cx: &Cx,
+    server: &Server,
+    table: &str,
+    limits: Limits,
+) -> Result<Option<Wal>, Error> {
+    let name = quote_text(table)?;
+    let sql = format!("SELECT * FROM wal_tables() WHERE name = {name}");
+    Ok(logs(cx, server, &sql, limits)?.pop())
+}
+
+fn logs(cx: &Cx, server: &Server, sql: &str, limits: Limits) -> Result<Vec<Wal>, Error> {
+    let rows = query(cx, server, sql, limits)?;
+    Ok(each(&rows, |line| {
         let writer_txn = line.int("writerTxn");
         let sequencer_txn = line.int("sequencerTxn");
         let said = |name| line.text(&[name]).filter(|text| !text.is_empty());
@@ -176,8 +196,7 @@ pub fn wal(cx: &Cx, server: &Server, limits: Limits) -> Result<Vec<Wal>, Error> 
             error_tag: said("errorTag"),
             error_message: said("errorMessage"),
         })
-    });
-    Ok(logs.into_iter().filter(|l| is_users(&l.table)).collect())
+    }))
 }
 
 /// Versions say differently that a table is missing, down to `exception in function factory`; so after
@@ -196,6 +215,29 @@ fn missing(cx: &Cx, server: &Server, table: &str, limits: Limits, error: Error) 
         }
         _ => error,
     }
+}
+
+/// The views that are kept up from `table` and end for good when a partition of it is dropped. `can`: whether this version has
+/// any.
+pub fn views(
+    cx: &Cx,
+    server: &Server,
+    can: bool,
+    table: &str,
+    limits: Limits,
+) -> Result<Vec<String>, Error> {
+    if !can {
+        return Ok(Vec::new());
+    }
+    let rows = query(cx, server, "SELECT * FROM materialized_views()", limits)?;
+    let views = each(&rows, |line| {
+        let base = line.text(&["base_table_name"])?;
+        let valid = line.text(&["view_status"]).is_none_or(|s| s != "invalid");
+        (valid && base.eq_ignore_ascii_case(table))
+            .then(|| line.text(&["view_name"]))
+            .flatten()
+    });
+    Ok(views)
 }
 
 fn is_users(name: &str) -> bool {

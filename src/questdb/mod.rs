@@ -3,6 +3,7 @@
 //! Works with 7.3.3 and 9.x alike: nothing is decided by a version, everything by what the server
 //! answers. A reply is taken as complete only when it proves to be (`reply`).
 
+mod ability;
 mod classify;
 mod error;
 mod metadata;
@@ -11,18 +12,31 @@ mod preview;
 mod query;
 mod quote;
 mod reply;
+mod rule;
 mod server;
+mod settle;
 mod state;
 pub mod statement;
+mod stream;
 mod transport;
+mod unit;
+
 
 pub use crate::rows::Limits;
-pub use classify::{Classified, Judged, Rule, Verdict, classify};
+pub use ability::{Abilities, abilities};
+pub use classify::{Classified, Judged, Verdict, classify};
 pub use error::Error;
-pub use metadata::{Partition, Table, Wal, partitions, tables, wal};
+pub use metadata::{Partition, Table, Wal, partitions, table, tables, views, wal};
+pub(crate) use metadata::columns;
 pub use predicate::Predicate;
+pub(crate) use predicate::timestamp;
 pub use preview::{Hit, hit};
 pub use query::{Executed, Ping, exec, ping, query, value};
 pub use quote::{quote_name, quote_text};
+pub use rule::Rule;
 pub use server::Server;
+pub(crate) use settle::sequencer;
+pub use settle::{Applied, quiet, settle};
+pub(crate) use rule::number;
 pub use state::{Integrity, Newest, integrity, newest};
+pub use stream::stream;

@@ -303,7 +303,7 @@ impl Kind {
 }
 
 /// A literal of the server's TIMESTAMP.
-pub(super) fn timestamp(at: DateTime<Utc>) -> String {
+pub(crate) fn timestamp(at: DateTime<Utc>) -> String {
     format!("'{}'", at.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use url::Url;
 
 use super::reply::{self, Reply};
 use super::transport::{self, Fault};
@@ -182,14 +183,7 @@ fn ask(
     rows: Option<usize>,
     limits: Limits,
 ) -> Result<Reply, Error> {
-    let address = server.exec(text, rows);
-    let bytes = address.path().len() + address.query().map_or(0, str::len);
-    if bytes > LONGEST {
-        return Err(Error::TooLong {
-            bytes,
-            most: LONGEST,
-        });
-    }
+    short_enough(&server.exec(text, rows))?;
     let (asked, sql) = (server.clone(), text.to_owned());
     let answer = cx.wait(async move {
         let reply = transport::get(&asked, &sql, rows, limits.bytes);
@@ -201,16 +195,34 @@ fn ask(
             server: name,
             limit: limits.time,
         }),
-        Ok(Err(fault)) => Err(match fault {
-            Fault::Connect(why) => Error::Unreachable { server: name, why },
-            Fault::NoReply(why) => Error::NoReply { server: name, why },
-            Fault::Cut { status, bytes } => Error::Cut {
-                server: name,
+        Ok(Err(fault)) => Err(fault.error(name, limits)),
+        Ok(Ok(body)) => reply::read(server, &body),
+    }
+}
+
+/// Beyond some length the server closes the connection and says nothing.
+pub(super) fn short_enough(address: &Url) -> Result<(), Error> {
+    let bytes = address.path().len() + address.query().map_or(0, str::len);
+    if bytes > LONGEST {
+        return Err(Error::TooLong {
+            bytes,
+            most: LONGEST,
+        });
+    }
+    Ok(())
+}
+
+impl Fault {
+    pub(super) fn error(self, server: String, limits: Limits) -> Error {
+        match self {
+            Self::Connect(why) => Error::Unreachable { server, why },
+            Self::NoReply(why) => Error::NoReply { server, why },
+            Self::Cut { status, bytes } => Error::Cut {
+                server,
                 bytes,
                 status: Some(status),
             },
-            Fault::TooLarge => Error::TooLarge { most: limits.bytes },
-        }),
-        Ok(Ok(body)) => reply::read(server, &body),
+            Self::TooLarge => Error::TooLarge { most: limits.bytes },
+        }
     }
 }

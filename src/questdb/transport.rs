@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, Response, redirect};
+use url::Url;
 
 use super::Server;
 
@@ -39,21 +40,7 @@ pub(super) async fn get(
     limit: Option<usize>,
     most_bytes: usize,
 ) -> Result<Body, Fault> {
-    let client = client(server.is_tls()).map_err(|error| Fault::Connect(leaf(&error)))?;
-    let mut request = client.get(server.exec(sql, limit));
-    if let Some(user) = server.user() {
-        request = request.basic_auth(user, server.password());
-    }
-    let mut response = request.send().await.map_err(|error| {
-        let why = leaf(&error);
-        if error.is_connect() && error.is_timeout() {
-            Fault::Connect(format!("no answer within {}s", CONNECT.as_secs()))
-        } else if error.is_connect() {
-            Fault::Connect(why)
-        } else {
-            Fault::NoReply(why)
-        }
-    })?;
+    let mut response = start(server, server.exec(sql, limit)).await?;
     let status = response.status().as_u16();
     let mut bytes = Vec::new();
     loop {
@@ -71,6 +58,25 @@ pub(super) async fn get(
             }
         }
     }
+}
+
+/// The head of the reply to a GET; the body is still to come.
+pub(super) async fn start(server: &Server, address: Url) -> Result<Response, Fault> {
+    let client = client(server.is_tls()).map_err(|error| Fault::Connect(leaf(&error)))?;
+    let mut request = client.get(address);
+    if let Some(user) = server.user() {
+        request = request.basic_auth(user, server.password());
+    }
+    request.send().await.map_err(|error| {
+        let why = leaf(&error);
+        if error.is_connect() && error.is_timeout() {
+            Fault::Connect(format!("no answer within {}s", CONNECT.as_secs()))
+        } else if error.is_connect() {
+            Fault::Connect(why)
+        } else {
+            Fault::NoReply(why)
+        }
+    })
 }
 
 /// Made on first use and shared. A client for plain HTTP is made without certificates, because making

@@ -3,11 +3,12 @@
 //!
 //! `make test` sets the environment up. Each test makes its own tables, schema or keys and removes them.
 
-mod classify;
 mod faults;
 mod postgres;
 mod questdb;
 mod redis;
+#[path = "../support/server.rs"]
+mod server;
 #[path = "../support/setting.rs"]
 mod setting;
 mod state;

@@ -1,6 +1,5 @@
 //! `questdb::`: QuestDB over HTTP.
 
-mod classify;
 mod shapes;
 
 use super::connection::{self, PASSWORD, USER};
@@ -8,9 +7,9 @@ use super::rows::{COLUMN, ROWS};
 use super::{Args, Call, Failure, Kind, Namespace, Param, Primitive, Ty, option, param};
 use crate::gate::Blast;
 use crate::questdb::{self, Error, Limits, Server};
-use shapes::{CLASSIFIED, EXECUTED, INTEGRITY, JUDGED, NEWEST, PARTITION, PING, TABLE, WAL};
+use shapes::{EXECUTED, INTEGRITY, NEWEST, PARTITION, PING, TABLE, WAL};
 
-const DB: Param = param(
+pub(super) const DB: Param = param(
     "db",
     Ty::Handle("QuestDb"),
     "what `questdb::connect` returned",
@@ -254,7 +253,6 @@ print(questdb::integrity(db, "market_data").missing_rows);"#,
             },
             ..Primitive::READ
         },
-        classify::CLASSIFY,
         Primitive {
             name: "ping",
             params: &[DB],
@@ -316,8 +314,6 @@ print(questdb::integrity(db, "market_data").missing_rows);"#,
         &WAL,
         &NEWEST,
         &INTEGRITY,
-        &JUDGED,
-        &CLASSIFIED,
     ],
 };
 
@@ -330,11 +326,11 @@ const QUERY_ERRORS: &[Kind] = &[
     Kind::Failed,
 ];
 
-fn server(a: &Args) -> std::sync::Arc<Server> {
+pub(super) fn server(a: &Args) -> std::sync::Arc<Server> {
     a.handle("db")
 }
 
-fn target(a: &Args) -> String {
+pub(super) fn target(a: &Args) -> String {
     format!("questdb/{}", server(a).name())
 }
 
@@ -403,6 +399,11 @@ impl From<Error> for Failure {
                 "QuestDB 7.x does so for its own time-out and for any exception inside it: its log says which; the same statement fails again",
             ),
             Error::Late { .. } => failure(Kind::Failed).status(200),
+            Error::Suspended { table, .. } => failure(Kind::Failed).hint(format!(
+                "mend the cause that its server log names, then `ALTER TABLE {table} RESUME WAL`"
+            )),
+            Error::Lagging { .. } => failure(Kind::Timeout).hint("wait until it has caught up"),
+            Error::Sink(_) => failure(Kind::Failed),
             Error::Unknown { .. } => failure(Kind::Unknown)
                 .hint("look at what is there now before sending it again"),
         }

@@ -39,6 +39,11 @@ pub(super) static TABLE: Shape = Shape {
     fields: &[
         field("name", Ty::Str, "its name"),
         field(
+            "folder",
+            Ty::Opt(&Ty::Str),
+            "its folder on the server: another one when the table was made anew under its name",
+        ),
+        field(
             "timestamp",
             Ty::Opt(&Ty::Str),
             "the designated timestamp column",
@@ -159,54 +164,6 @@ pub(super) static NEWEST: Shape = Shape {
             "newest",
             Ty::Opt(&Ty::Time),
             "the newest row's time; `()` for a table without rows",
-        ),
-    ],
-};
-
-pub(super) static JUDGED: Shape = Shape {
-    name: "QuestDbJudged",
-    doc: "A partition under rules, split pieces taken together.",
-    fields: &[
-        field("name", Ty::Str, "that of the whole: `2024-01-02`"),
-        field("from", Ty::Time, "where it begins"),
-        field("rows", Ty::Int, "its rows"),
-        field("delete_rows", Ty::Int, "those that the rules mean"),
-        field(
-            "verdict",
-            Ty::OneOf(&["keep", "drop", "rewrite"]),
-            "no row is meant, all are, or some; the one being written is never dropped",
-        ),
-        field("active", Ty::Bool, "whether it is the one being written"),
-        field("disk_bytes", Ty::Int, "what it takes on the disk"),
-    ],
-};
-
-pub(super) static CLASSIFIED: Shape = Shape {
-    name: "QuestDbClassified",
-    doc: "What rules would remove of a table.",
-    fields: &[
-        field("table", Ty::Str, "the table"),
-        field("timestamp", Ty::Str, "its designated timestamp"),
-        field(
-            "partition_by",
-            Ty::OneOf(&["HOUR", "DAY", "WEEK", "MONTH", "YEAR"]),
-            "how it is cut",
-        ),
-        field(
-            "wal",
-            Ty::Opt(&Ty::Bool),
-            "whether it has a write-ahead log",
-        ),
-        field(
-            "rows",
-            Ty::Int,
-            "rows of the partitions that were looked at: those that begin before the newest `before`",
-        ),
-        field("delete_rows", Ty::Int, "rows that the rules mean"),
-        field(
-            "partitions",
-            Ty::List(&Ty::Record(&JUDGED)),
-            "those that were looked at, oldest first",
         ),
     ],
 };

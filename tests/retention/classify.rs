@@ -8,7 +8,7 @@ use tradeops::questdb::{
 };
 use tradeops::run::Cx;
 
-use crate::support::{Container, env, eventually, unique};
+use crate::server::{Container, env, eventually, unique};
 
 fn run(server: &Server, sql: &str) {
     exec(&Cx::detached(), server, sql, Limits::default())
@@ -110,8 +110,10 @@ fn each_rule_in_each_unit(server: &Server) {
             let predicate =
                 Predicate::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             let rule = Rule {
+                name: "r".into(),
                 before,
                 predicate: Some(predicate),
+                partitions_before: None,
             };
             let found = classify(&cx, server, &name, &[rule], Limits::default())
                 .unwrap_or_else(|error| panic!("{unit} {text}: {error}"));
@@ -152,6 +154,8 @@ fn age_alone_several_rules_and_what_there_is_not(server: &Server) {
     let (cx, rows) = (Cx::detached(), rows());
     let name = table(server, &rows, "DAY");
     let rule = |before: &str, text: Option<&str>| Rule {
+        name: before.into(),
+        partitions_before: None,
         before: day(before),
         predicate: text
             .map(|text| Predicate::parse(text).unwrap_or_else(|error| panic!("{error}"))),

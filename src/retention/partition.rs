@@ -1,0 +1,389 @@
+//! One partition on its way: judged once more, copied, exported, dropped, put back. Each step is in the journal first.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::plan::{Plan, planned_rows};
+use super::remove::Options;
+use super::site::{Site, limits, stage_name};
+use crate::questdb::{self, Judged, Rule, Verdict, quote_name, timestamp};
+use crate::run::Cx;
+
+/// How often a partition is proven again because its table was written meanwhile.
+const TRIES: usize = 20;
+
+/// Of these, how often all of it; then, where no row can replace another, only its counts.
+const WHOLE: usize = 3;
+
+/// What the journal knows of a partition before it is touched: enough to bring it to its end without anything else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Work {
+    pub(super) name: String,
+    pub(super) from: DateTime<Utc>,
+    pub(super) to: DateTime<Utc>,
+    /// All rows.
+    pub(super) rows: i64,
+    /// Those that stay.
+    pub(super) keep: i64,
+    /// Those that go, by rule.
+    pub(super) by_rule: Vec<i64>,
+    pub(super) verdict: Verdict,
+    /// Where the rows that stay are copied to.
+    pub(super) stage: String,
+    /// Where all rows are written to; `None`: nowhere.
+    pub(super) export: Option<PathBuf>,
+    /// The expression that gives a row the number of its rule.
+    pub(super) flag: String,
+    /// The table's folder: another one, and the table is another one.
+    pub(super) folder: Option<String>,
+    pub(super) disk_bytes: i64,
+    /// How long the copy took, in milliseconds.
+    pub(super) copy_ms: u64,
+}
+
+/// How it ended with a partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The partition.
+    pub name: String,
+    /// `dropped`, `rewritten`; `none`: no row is meant any more; and what was left as it is: `active`, `busy`, `changed`,
+    /// `damaged`, `refused`.
+    pub outcome: String,
+    /// Rows before.
+    pub rows: i64,
+    /// Rows that were removed.
+    pub deleted: i64,
+    /// The same by rule.
+    pub by_rule: Vec<i64>,
+    /// The file that holds all its rows.
+    pub export: Option<PathBuf>,
+    /// Transactions of others that the table took between the last proof and the drop. Rows that they brought into this
+    /// partition are lost.
+    pub foreign: i64,
+    /// Why it was left, or what else is to be known.
+    pub note: Option<String>,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+}
+
+impl Ended {
+    pub(super) fn left(name: &str, outcome: &str, note: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            outcome: outcome.to_owned(),
+            rows: 0,
+            deleted: 0,
+            by_rule: Vec::new(),
+            export: None,
+            foreign: 0,
+            note: Some(note.into()),
+            ms: 0,
+        }
+    }
+
+    fn done(work: &Work, foreign: i64) -> Self {
+        let dropped = work.verdict == Verdict::Drop;
+        Self {
+            name: work.name.clone(),
+            outcome: if dropped { "dropped" } else { "rewritten" }.into(),
+            rows: work.rows,
+            deleted: work.rows - work.keep,
+            by_rule: work.by_rule.clone(),
+            export: work.export.clone(),
+            foreign,
+            note: None,
+            ms: 0,
+        }
+    }
+
+    /// Whether it is as the rules want it.
+    pub fn is_done(&self) -> bool {
+        matches!(self.outcome.as_str(), "dropped" | "rewritten" | "none")
+    }
+}
+
+/// Steps, as the journal names them.
+pub(super) fn step(what: &str, partition: &str) -> String {
+    format!("{what} {partition}")
+}
+
+impl Site<'_> {
+    /// The rows of a partition.
+    pub(super) fn window(&self, work: &Work) -> String {
+        let time = &self.time;
+        let (from, to) = (timestamp(work.from), timestamp(work.to));
+        format!("{time} >= {from} AND {time} < {to}")
+    }
+
+    /// A select of the rows that stay.
+    pub(super) fn kept(&self, work: &Work) -> String {
+        let list = &self.list;
+        format!(
+            "SELECT {list} FROM (SELECT {list}, {} AS tradeops_q FROM {} WHERE {}) WHERE tradeops_q = 0",
+            work.flag,
+            self.name,
+            self.window(work)
+        )
+    }
+
+    pub(super) fn all(&self, work: &Work) -> String {
+        let (list, name) = (&self.list, &self.name);
+        format!("SELECT {list} FROM {name} WHERE {}", self.window(work))
+    }
+
+    pub(super) fn staged(&self, work: &Work) -> Result<String, Error> {
+        Ok(format!(
+            "SELECT {} FROM {}",
+            self.list,
+            quote_name(&work.stage)?
+        ))
+    }
+
+    /// Rows of the partition now.
+    pub(super) fn count(&self, cx: &Cx, work: &Work) -> Result<i64, Error> {
+        let (name, window) = (&self.name, self.window(work));
+        self.number(cx, &format!("SELECT count() AS n FROM {name} WHERE {window}"))
+    }
+
+    /// Counts the partition by rule, as it is now.
+    fn judge(&self, work: &mut Work) -> Result<(), Error> {
+        let sql = format!(
+            "SELECT {} AS q, count() AS n FROM {} WHERE {} GROUP BY q",
+            work.flag,
+            self.name,
+            self.window(work)
+        );
+        let rows = questdb::query(self.cx, self.server, &sql, limits())?;
+        (work.rows, work.keep) = (0, 0);
+        work.by_rule.fill(0);
+        for row in &rows.cells {
+            let number = |name| rows.pick(row, &[name]).and_then(|cell| cell.int());
+            let (Some(rule), Some(count)) = (number("q"), number("n")) else {
+                continue;
+            };
+            work.rows += count;
+            let at = usize::try_from(rule - 1).ok();
+            match at.and_then(|at| work.by_rule.get_mut(at)) {
+                Some(of_rule) => *of_rule += count,
+                None => work.keep += count,
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries one partition of the plan out.
+    pub(super) fn carry_out(
+        &self,
+        plan: &Plan,
+        planned: &Judged,
+        rules: &[Rule],
+        options: &Options,
+    ) -> Result<Ended, Error> {
+        let began = Instant::now();
+        let mut ended = self.one(plan, planned, rules, options)?;
+        ended.ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.tell(&ended.outcome, &ended.name, &match &ended.note {
+            Some(note) => note.clone(),
+            None => format!("{} rows removed", ended.deleted),
+        });
+        Ok(ended)
+    }
+
+    fn one(
+        &self,
+        plan: &Plan,
+        planned: &Judged,
+        rules: &[Rule],
+        options: &Options,
+    ) -> Result<Ended, Error> {
+        let name = planned.name.as_str();
+        let left = |outcome: &str, note: &str| Ok(Ended::left(name, outcome, note));
+        if planned.listed_rows > planned.rows {
+            return left("damaged", &format!(
+                "its files are not all there: {} of {} rows can be read",
+                planned.rows, planned.listed_rows
+            ));
+        }
+        let mut work = Work {
+            name: name.to_owned(),
+            from: planned.from,
+            to: planned.to,
+            rows: 0,
+            keep: 0,
+            by_rule: vec![0; rules.len()],
+            verdict: Verdict::Keep,
+            stage: stage_name(&self.table.name, &options.run),
+            export: options
+                .undo
+                .then(|| self.folder.join(format!("{name}.jsonl.lz4"))),
+            flag: questdb::number(rules, &self.time, &self.columns, Some(planned.from))?,
+            folder: self.table.folder.clone(),
+            disk_bytes: planned.disk_bytes,
+            copy_ms: 0,
+        };
+        let mut proven = self.settle(self.cx, &self.table.name)?;
+        self.judge(&mut work)?;
+        let (delete, allowed) = (work.rows - work.keep, planned_rows(plan, planned, rules));
+        work.verdict = match (delete, work.keep) {
+            (0, _) => return left("none", "no row of it is meant any more"),
+            (more, _) if more > allowed => {
+                return left("changed", &format!("{more} rows are meant now, {allowed} were planned"));
+            }
+            (_, 0) => Verdict::Drop,
+            _ => Verdict::Rewrite,
+        };
+        if planned.active && (work.verdict == Verdict::Drop || !options.active) {
+            return left("active", "it is being written: only older ones are removed");
+        }
+        if let Some(why) = plan.no_rewrite.as_ref().filter(|_| work.verdict == Verdict::Rewrite) {
+            return left("refused", why);
+        }
+        self.end(&step("plan", name), &work)?;
+        // Until the drop is sent nothing is lost by leaving: the next run finds the copy and throws it away.
+        let mut ready = self.prepare(&mut work)?;
+        let mut tries = 0;
+        loop {
+            if !ready {
+                return self.leave(&work, "changed", "it was written while it was copied");
+            }
+            let now = self.sequencer(self.cx)?;
+            if now == proven {
+                break;
+            }
+            tries += 1;
+            if tries > TRIES {
+                return self.leave(&work, "busy", "the table is written so often that it could not be proven between two writes");
+            }
+            proven = self.settle(self.cx, &self.table.name)?;
+            ready = self.prove(&mut work, self.table.dedup == Some(true) || tries <= WHOLE)?;
+        }
+        let _hold = options.busy.hold();
+        self.finish(&work, proven)
+    }
+
+    /// The copy and the export; `false`: they are not of the same rows.
+    fn prepare(&self, work: &mut Work) -> Result<bool, Error> {
+        if work.verdict == Verdict::Rewrite {
+            self.begin(&step("stage", &work.name))?;
+            let began = Instant::now();
+            self.stage(self.cx, &work.stage)?;
+            self.insert(self.cx, &quote_name(&work.stage)?, &self.kept(work))?;
+            self.settle(self.cx, &work.stage)?;
+            work.copy_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.end(&step("stage", &work.name), work.copy_ms)?;
+        }
+        self.prove(work, true)
+    }
+
+    /// Whether the partition is what was copied, and what the file holds: all of it, or only its counts.
+    fn prove(&self, work: &mut Work, whole: bool) -> Result<bool, Error> {
+        if !whole {
+            let (rows, by_rule) = (work.rows, work.by_rule.clone());
+            self.judge(work)?;
+            return Ok(rows == work.rows && by_rule == work.by_rule);
+        }
+        if let Some(path) = &work.export {
+            let written = self.export(&work.name, &work.flag, &self.window(work), path)?;
+            let count = |n: i64| u64::try_from(n).unwrap_or(0);
+            if (written.rows, written.meant) != (count(work.rows), count(work.rows - work.keep)) {
+                return Ok(false);
+            }
+            self.end(&step("export", &work.name), written.bytes)?;
+        } else {
+            let (rows, by_rule) = (work.rows, work.by_rule.clone());
+            self.judge(work)?;
+            if rows != work.rows || by_rule != work.by_rule {
+                return Ok(false);
+            }
+        }
+        if work.verdict == Verdict::Rewrite {
+            return Ok(!self.differ(self.cx, &self.kept(work), &self.staged(work)?)?);
+        }
+        Ok(true)
+    }
+
+    /// Leaves a partition as it is.
+    pub(super) fn leave(&self, work: &Work, outcome: &str, note: &str) -> Result<Ended, Error> {
+        let ended = Ended::left(&work.name, outcome, note);
+        self.end(&step("done", &work.name), &ended)?;
+        Ok(ended)
+    }
+
+    /// From the drop to the end; not stopped by Ctrl-C. `proven`: the sequencer at the last proof.
+    fn finish(&self, work: &Work, proven: Option<i64>) -> Result<Ended, Error> {
+        let cx = &self.firm;
+        self.end(&step("gate", &work.name), proven)?;
+        self.begin(&step("drop", &work.name))?;
+        let sql = format!(
+            "ALTER TABLE {} DROP PARTITION LIST '{}'",
+            self.name, work.name
+        );
+        self.exec(cx, &sql)?;
+        let after = self.sequencer(cx)?;
+        // Ours is one.
+        let foreign = after.zip(proven).map_or(0, |(after, before)| after - before - 1);
+        self.settle(cx, &self.table.name)?;
+        let left = self.count(cx, work)?;
+        if left >= work.rows || (left > 0 && foreign == 0) {
+            return Err(Error::Unclear(format!(
+                "the server confirmed the drop of `{}` of `{}`, and {left} of {} rows are still there",
+                work.name, self.table.name, work.rows
+            )));
+        }
+        self.end(&step("drop", &work.name), foreign)?;
+        if work.verdict == Verdict::Rewrite {
+            self.put_back(work, after.filter(|_| foreign == 0))?;
+        }
+        self.close(work, foreign)
+    }
+
+    /// The copy goes back. `before`: the sequencer, where nobody else wrote since the drop.
+    pub(super) fn put_back(&self, work: &Work, before: Option<i64>) -> Result<(), Error> {
+        let cx = &self.firm;
+        self.begin(&step("insert", &work.name))?;
+        let staged = self.staged(work)?;
+        self.insert(cx, &self.name, &staged)?;
+        let alone = before.is_some() && self.sequencer(cx)? == before.map(|txn| txn + 1);
+        self.settle(cx, &self.table.name)?;
+        let wrong = if alone {
+            self.differ(cx, &self.all(work), &staged)?
+        } else {
+            self.missing(cx, &staged, &self.all(work))? > 0
+        };
+        if wrong {
+            return Err(Error::Unclear(format!(
+                "`{}` of `{}` is not what was put back into it; the copy is in the table `{}`{}",
+                work.name,
+                self.table.name,
+                work.stage,
+                exported(work)
+            )));
+        }
+        self.end(&step("insert", &work.name), ())
+    }
+
+    /// Says in the journal that a partition is done.
+    pub(super) fn close(&self, work: &Work, foreign: i64) -> Result<Ended, Error> {
+        let mut ended = Ended::done(work, foreign);
+        if foreign > 0 {
+            ended.note = Some(format!(
+                "{foreign} transactions of others came between the last proof and the drop: rows that they brought from {} on, before {}, are lost{}",
+                work.from.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+                work.to.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+                exported(work)
+            ));
+        }
+        self.end(&step("done", &work.name), &ended)?;
+        Ok(ended)
+    }
+}
+
+pub(super) fn exported(work: &Work) -> String {
+    work.export.as_ref().map_or_else(String::new, |path| {
+        format!("; all rows as they were before are in `{}`", path.display())
+    })
+}

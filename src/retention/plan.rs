@@ -1,0 +1,140 @@
+//! What would be removed from a table, and why perhaps nothing may be.
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::questdb::{self, Judged, Limits, Rule, Server, quote_name};
+use crate::run::Cx;
+
+/// A table under its rules.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The table.
+    pub table: String,
+    /// Its folder on the server: a table that was made anew under this name has another.
+    pub folder: Option<String>,
+    /// Its designated timestamp.
+    pub timestamp: Option<String>,
+    /// `HOUR`, `DAY`, `WEEK`, `MONTH`, `YEAR`; `NONE`.
+    pub partition_by: Option<String>,
+    /// Whether it has a write-ahead log.
+    pub wal: Option<bool>,
+    /// Whether it removes duplicates.
+    pub dedup: bool,
+    /// All its rows.
+    pub total: i64,
+    /// Rows that the rules mean.
+    pub delete_rows: i64,
+    /// The rules that have all their columns, in order.
+    pub rules: Vec<String>,
+    /// Rules of which a column is missing: they mean nothing here.
+    pub absent: Vec<String>,
+    /// Views that end for good when a partition is dropped.
+    pub views: Vec<String>,
+    /// Why nothing can be removed at all.
+    pub refused: Option<String>,
+    /// Why nothing can be written anew; whole partitions can be dropped.
+    pub no_rewrite: Option<String>,
+    /// The partitions that were looked at, oldest first.
+    pub partitions: Vec<Judged>,
+}
+
+/// Types of which a value can be written down and brought back exactly.
+pub(super) const EXACT: &[&str] = &[
+    "BOOLEAN",
+    "BYTE",
+    "SHORT",
+    "CHAR",
+    "INT",
+    "LONG",
+    "FLOAT",
+    "DOUBLE",
+    "DATE",
+    "TIMESTAMP",
+    "SYMBOL",
+    "STRING",
+    "VARCHAR",
+    "UUID",
+    "LONG256",
+    "IPv4",
+];
+
+/// Judges `table` by `rules`. Reads, and changes nothing.
+pub fn plan(
+    cx: &Cx,
+    server: &Server,
+    table: &str,
+    rules: &[Rule],
+    limits: Limits,
+) -> Result<Plan, Error> {
+    let can = questdb::abilities(cx, server, limits)?;
+    let found = questdb::table(cx, server, table, limits)?;
+    let columns = questdb::columns(cx, server, &found.name, limits)?;
+    let has = |name: &str| columns.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let whole = |rule: &&Rule| {
+        let named = rule.predicate.iter().flat_map(|p| p.columns());
+        named.into_iter().all(has)
+    };
+    let (present, absent): (Vec<_>, Vec<_>) = rules.iter().partition(whole);
+    let names = |rules: &[&Rule]| rules.iter().map(|rule| rule.name.clone()).collect();
+    let mut plan = Plan {
+        table: found.name.clone(),
+        folder: found.folder.clone(),
+        timestamp: found.timestamp.clone().filter(|column| !column.is_empty()),
+        partition_by: found.partition_by.clone(),
+        wal: found.wal,
+        dedup: found.dedup == Some(true),
+        total: 0,
+        delete_rows: 0,
+        rules: names(&present),
+        absent: names(&absent),
+        views: questdb::views(cx, server, can.views, &found.name, limits)?,
+        refused: None,
+        no_rewrite: None,
+        partitions: Vec::new(),
+    };
+    let counting = format!("SELECT count() AS n FROM {}", quote_name(&found.name)?);
+    plan.total = questdb::value(cx, server, &counting, limits)?
+        .int()
+        .unwrap_or(0);
+    if plan.timestamp.is_none() {
+        plan.refused = Some("it has no designated timestamp".into());
+        return Ok(plan);
+    }
+    if found.partition_by.as_deref().is_none_or(|by| by == "NONE") {
+        plan.refused = Some("it is not partitioned, and only partitions can be dropped".into());
+        return Ok(plan);
+    }
+    if found.wal == Some(false) {
+        plan.no_rewrite = Some(format!(
+            "it has no write-ahead log, so that what is written meanwhile could not be noticed: `ALTER TABLE {} SET TYPE WAL`, and restart the server",
+            found.name
+        ));
+    } else if let Some((name, ty)) = columns.iter().find(|(_, ty)| !EXACT.contains(&ty.as_str())) {
+        plan.no_rewrite = Some(format!(
+            "`{name}` is a {ty}, of which no copy can be proven equal"
+        ));
+    }
+    // What is accepted and not applied would be counted as missing.
+    match questdb::settle(cx, server, can, &found.name, limits) {
+        Ok(_) => {}
+        Err(error @ (questdb::Error::Suspended { .. } | questdb::Error::Lagging { .. })) => {
+            plan.refused = Some(error.to_string());
+            return Ok(plan);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let present: Vec<Rule> = present.into_iter().cloned().collect();
+    let judged = questdb::classify(cx, server, &found.name, &present, limits)?;
+    plan.delete_rows = judged.delete_rows;
+    plan.partitions = judged.partitions;
+    Ok(plan)
+}
+
+/// Rows of a partition that a plan removes under `rules`, of which some may have left it to the next run.
+pub fn planned_rows(plan: &Plan, partition: &Judged, rules: &[Rule]) -> i64 {
+    let of = |name: &String| rules.iter().find(|rule| rule.name == *name);
+    let counts = plan.rules.iter().zip(&partition.by_rule);
+    let meant = counts.filter(|(name, _)| of(name).is_some_and(|r| r.applies(partition.from)));
+    meant.map(|(_, count)| count).sum()
+}

@@ -1,0 +1,239 @@
+//! A table's partitions, one after the other, as the plan says; and first what an earlier run left undone.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::partition::{Ended, step};
+use super::plan::Plan;
+use super::site::{Busy, Site, limits, stage_name};
+use super::{Error, export};
+use crate::journal::Journal;
+use crate::questdb::{self, Rule, Server};
+use crate::run::Cx;
+
+/// How long a server may be away in the middle of a partition before that is left to the next run.
+const AWAY: Duration = Duration::from_secs(90);
+
+/// How a removal is done.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The run's name: in journals, exports and names of copies.
+    pub run: String,
+    /// Where journals and exports are.
+    pub state: PathBuf,
+    /// Whether all rows of a partition are written to a file first.
+    pub undo: bool,
+    /// Whether the partition that is being written may be written anew.
+    pub active: bool,
+    /// Whether views that depend on the table may end.
+    pub views: bool,
+    /// After this long no other partition is begun.
+    pub budget: Option<Duration>,
+    /// Held while a partition is between its drop and its end.
+    pub busy: Busy,
+}
+
+/// What became of a table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Removed {
+    /// The run.
+    pub run: String,
+    /// The table.
+    pub table: String,
+    /// Rows that are gone.
+    pub deleted: i64,
+    /// The same by rule.
+    pub by_rule: Vec<i64>,
+    /// Bytes that these partitions take less on the disk.
+    pub freed_bytes: i64,
+    /// The partitions that were looked at.
+    pub partitions: Vec<Ended>,
+    /// Partitions that were not begun: the time was up, or something before them failed.
+    pub left: Vec<String>,
+    /// What ended it early.
+    pub failed: Option<String>,
+    /// What an earlier run that was cut off had begun, and what became of it.
+    pub carried: Option<Carried>,
+}
+
+/// What a run that was cut off had begun.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Carried {
+    /// That run.
+    pub run: String,
+    /// Its unfinished partitions, ended now.
+    pub partitions: Vec<Ended>,
+}
+
+/// The journal of a table.
+pub(super) fn journal_name(server: &Server, table: &str) -> String {
+    format!("retention-{}-{table}", server.name())
+}
+
+/// Removes from the partitions `names` of a plan what `rules` mean. `rules` are those of the plan that have all their columns.
+/// What an earlier run left undone is ended first; that alone is done where `names` is empty.
+pub fn remove(
+    cx: &Cx,
+    server: &Server,
+    plan: &Plan,
+    names: &[String],
+    rules: &[Rule],
+    options: &Options,
+    watch: &dyn Fn(&str),
+) -> Result<Removed, Error> {
+    if let Some(why) = &plan.refused {
+        return Err(Error::Invalid(format!("`{}`: {why}", plan.table)));
+    }
+    if !plan.views.is_empty() && !options.views {
+        return Err(Error::Invalid(format!(
+            "a drop ends views of `{}` for good: {}",
+            plan.table,
+            plan.views.join(", ")
+        )));
+    }
+    let mut removed = Removed {
+        run: options.run.clone(),
+        table: plan.table.clone(),
+        deleted: 0,
+        by_rule: vec![0; rules.len()],
+        freed_bytes: 0,
+        partitions: Vec::new(),
+        left: Vec::new(),
+        failed: None,
+        carried: None,
+    };
+    let work = journal_name(server, &plan.table);
+    let folder = |run: &str| export::folder(&options.state, run).join(file_name(&plan.table));
+    let open = || {
+        let at = cx.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let data = json!({ "server": server.name(), "table": plan.table, "folder": plan.folder });
+        Journal::open(&options.state, &work, &options.run, &at, &data)
+    };
+    let mut journal = open()?;
+    let before = journal.told();
+    if before.run != options.run {
+        watch(&format!("{}: ends what the run {} left", plan.table, before.run));
+        let site = Site::new(cx, server, &journal, &plan.table, folder(&before.run))?;
+        let _hold = options.busy.hold();
+        let partitions = site.resume()?;
+        site.drop_table(&site.firm, &stage_name(&plan.table, &before.run))?;
+        let at = cx.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        journal.finish(&at)?;
+        removed.carried = Some(Carried {
+            run: before.run,
+            partitions,
+        });
+        journal = open()?;
+    }
+    let site = Site::new(cx, server, &journal, &plan.table, folder(&options.run))?;
+    let judged: Vec<_> = names
+        .iter()
+        .filter_map(|name| plan.partitions.iter().find(|p| p.name == *name))
+        .collect();
+    let began = Instant::now();
+    let rows: i64 = judged.iter().map(|p| p.rows).sum();
+    let mut seen = 0;
+    for (at, partition) in judged.iter().enumerate() {
+        let over = options.budget.is_some_and(|most| began.elapsed() > most);
+        if over || removed.failed.is_some() {
+            removed.left.push(partition.name.clone());
+            continue;
+        }
+        cx.check()?;
+        watch(&format!(
+            "{} {} ({} of {}): {} of {} rows{}",
+            plan.table,
+            partition.name,
+            at + 1,
+            judged.len(),
+            partition.delete_rows,
+            partition.rows,
+            time_left(began.elapsed(), seen, rows)
+        ));
+        let ended = match site.carry_out(plan, partition, rules, options) {
+            Ok(ended) => ended,
+            Err(Error::Stopped(stop)) => return Err(stop.into()),
+            Err(error) => match recover(&site, &partition.name, &error, options) {
+                Some(ended) => {
+                    removed.failed = Some(error.to_string());
+                    ended
+                }
+                None => {
+                    removed.failed = Some(error.to_string());
+                    continue;
+                }
+            },
+        };
+        seen += partition.rows;
+        removed.deleted += ended.deleted;
+        for (sum, one) in removed.by_rule.iter_mut().zip(&ended.by_rule) {
+            *sum += one;
+        }
+        if ended.foreign > 0 {
+            removed.failed = ended.note.clone();
+        }
+        removed.partitions.push(ended);
+    }
+    // What failed is in the journal, for the next run.
+    let open_end = journal.told().begun.iter().any(|begun| {
+        begun.strip_prefix("drop ").is_some_and(|name| journal.done(&step("done", name)).is_none())
+    });
+    if !open_end {
+        site.drop_table(&site.firm, &stage_name(&plan.table, &options.run))?;
+        journal.finish(&cx.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true))?;
+    }
+    removed.freed_bytes = freed(cx, server, plan, &removed.partitions).unwrap_or(0);
+    Ok(removed)
+}
+
+/// Something failed. What was dropped is put back if the server comes back soon; what was not is left as it is.
+fn recover(site: &Site<'_>, partition: &str, error: &Error, options: &Options) -> Option<Ended> {
+    let _hold = options.busy.hold();
+    let dropping = site.journal.told().begun.contains(&step("drop", partition));
+    if matches!(error, Error::Unclear(_)) && dropping {
+        return None;
+    }
+    let began = Instant::now();
+    let most = if dropping { AWAY } else { Duration::ZERO };
+    loop {
+        match site.resume() {
+            Ok(mut ended) => return ended.pop(),
+            Err(Error::Unclear(_)) => return None,
+            Err(_) if began.elapsed() > most => return None,
+            Err(_) => site.firm.sleep(Duration::from_secs(1)).ok()?,
+        }
+    }
+}
+
+fn time_left(spent: Duration, seen: i64, all: i64) -> String {
+    if seen == 0 || spent < Duration::from_secs(2) {
+        return String::new();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let left = spent.as_secs_f64() * (all - seen) as f64 / seen as f64;
+    let left = Duration::from_secs_f64(left.max(0.0).round());
+    format!(", {} left", humantime::format_duration(left))
+}
+
+/// What the partitions took on the disk, less what they take now.
+fn freed(cx: &Cx, server: &Server, plan: &Plan, ended: &[Ended]) -> Result<i64, Error> {
+    let touched: Vec<_> = ended.iter().filter(|e| e.deleted > 0).map(|e| &e.name).collect();
+    if touched.is_empty() {
+        return Ok(0);
+    }
+    let before = plan.partitions.iter().filter(|p| touched.contains(&&p.name));
+    let before: i64 = before.map(|p| p.disk_bytes).sum();
+    let now = questdb::partitions(cx, server, &plan.table, limits())?;
+    // A split piece has the name of the whole and more.
+    let is = |name: &str| touched.iter().any(|t| name == t.as_str() || name.starts_with(&format!("{t}T")));
+    let after = now.iter().filter(|p| is(&p.name)).filter_map(|p| p.disk_bytes);
+    Ok(before - after.sum::<i64>())
+}
+
+/// A table's name as a folder's.
+pub(super) fn file_name(table: &str) -> String {
+    table.replace(|c: char| !c.is_alphanumeric() && !"_-.".contains(c), "_")
+}

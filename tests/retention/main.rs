@@ -1,0 +1,11 @@
+//! Removing rows from QuestDB as it really is, on both versions: what stays is compared row by row with what must stay.
+//!
+//! `make test` sets the environment up. Each test makes its own tables and removes them.
+
+mod classify;
+mod removal;
+mod rows;
+#[path = "../support/server.rs"]
+mod server;
+#[path = "../support/setting.rs"]
+mod setting;
