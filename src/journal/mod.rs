@@ -215,6 +215,27 @@ pub fn look(state: &Path, name: &str, run: Option<&str>) -> Result<Option<Told>,
     Ok(None)
 }
 
+/// The data of all works whose name begins with `prefix`, in the run of this name.
+pub fn works(state: &Path, prefix: &str, run: &str) -> Result<Vec<Value>, Error> {
+    let folder = state.join("journals");
+    let Ok(all) = fs::read_dir(&folder) else {
+        return Ok(Vec::new());
+    };
+    let prefix = harmless(prefix);
+    let mut found = Vec::new();
+    for entry in all.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(&prefix) {
+            continue;
+        }
+        let path = entry.path();
+        let work = read(&path).map_err(|source| Error { path, source })?;
+        if work.run == run {
+            found.push(work.data);
+        }
+    }
+    Ok(found)
+}
+
 fn read(path: &Path) -> io::Result<State> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,

@@ -118,7 +118,7 @@ pub(super) fn check_content(file: &File, path: &Path) -> Result<(), Error> {
     let pid = length < 32
         && start
             .iter()
-            .all(|b| b.is_ascii_digit() || b.is_ascii_whitespace());
+            .all(|b| b.is_ascii_digit() || b.is_ascii_whitespace() || *b == 0);
     if ours || pid {
         return Ok(());
     }

@@ -23,4 +23,4 @@ pub use plan::{Plan, plan, planned_rows};
 pub use partition::Ended;
 pub use remove::{Carried, Options, Removed, remove};
 pub use site::Busy;
-pub use undo::{Undone, undo};
+pub use undo::{Undone, tables, undo};

@@ -10,7 +10,7 @@ use super::partition::{Ended, step};
 use super::plan::Plan;
 use super::site::{Busy, Site, limits, stage_name};
 use super::{Error, export};
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::questdb::{self, Rule, Server};
 use crate::run::Cx;
 
@@ -112,6 +112,10 @@ pub fn remove(
         let data = json!({ "server": server.name(), "table": plan.table, "folder": plan.folder });
         Journal::open(&options.state, &work, &options.run, &at, &data)
     };
+    let unfinished = journal::look(&options.state, &work, None)?.is_some_and(|told| !told.finished);
+    if names.is_empty() && !unfinished {
+        return Ok(removed);
+    }
     let mut journal = open()?;
     let before = journal.told();
     if before.run != options.run {

@@ -28,6 +28,15 @@ pub struct Undone {
     pub there: Vec<String>,
 }
 
+/// The tables of which `run` removed something at this server.
+pub fn tables(server: &Server, state: &Path, run: &str) -> Result<Vec<String>, Error> {
+    let works = journal::works(state, &journal_name(server, ""), run)?;
+    let names = works.iter().filter_map(|data| data.get("table")?.as_str());
+    let mut names: Vec<_> = names.map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// Brings back what `run` removed from `table`. Cut off, it goes on where it was; done, it does nothing again.
 pub fn undo(
     cx: &Cx,

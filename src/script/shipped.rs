@@ -6,6 +6,7 @@ pub const SCRIPTS: &[(&str, &str)] = &[
     ("health", include_str!("../../scripts/health.rhai")),
     ("logs", include_str!("../../scripts/logs.rhai")),
     ("reset", include_str!("../../scripts/reset.rhai")),
+    ("retention", include_str!("../../scripts/retention.rhai")),
     ("startup", include_str!("../../scripts/startup.rhai")),
 ];
 
@@ -16,6 +17,8 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("logging", include_str!("../../stdlib/logging.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),
+    ("removing", include_str!("../../stdlib/removing.rhai")),
+    ("retaining", include_str!("../../stdlib/retaining.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
     ("starting", include_str!("../../stdlib/starting.rhai")),
     ("targets", include_str!("../../stdlib/targets.rhai")),

@@ -106,6 +106,25 @@ print(retention::remove(db, "market_data", rules).deleted);"#,
             ..Primitive::CHANGE
         },
         Primitive {
+            name: "tables",
+            params: &[
+                DB,
+                param("run", Ty::Str, "the run that removed, as it said"),
+            ],
+            access: Access::Local,
+            returns: Ty::List(&Ty::Str),
+            errors: &[Kind::Failed],
+            doc: "The tables of a server of which a run removed something, by the journals here; none for a run that is not known.",
+            example: r#"let db = questdb::connect("http://127.0.0.1:9000");
+retention::tables(db, "20261128T020000-4711").len() == 0"#,
+            call: |call| {
+                let a = call.args();
+                let names = retention::tables(&server(a), &state(call)?, a.str("run"))?;
+                Ok(names.into_iter().map(rhai::Dynamic::from).collect::<Vec<_>>().into())
+            },
+            ..Primitive::PURE
+        },
+        Primitive {
             name: "undo",
             params: &[
                 DB,
