@@ -13,6 +13,9 @@ use super::site::{Site, limits, stage_name};
 use crate::questdb::{self, Judged, Rule, Verdict, quote_name, timestamp};
 use crate::run::Cx;
 
+/// How often a partition is copied anew because rows came into it.
+const ANEW: usize = 3;
+
 /// How often a partition is proven again because its table was written meanwhile.
 const TRIES: usize = 20;
 
@@ -104,6 +107,16 @@ impl Ended {
     pub fn is_done(&self) -> bool {
         matches!(self.outcome.as_str(), "dropped" | "rewritten" | "none")
     }
+}
+
+/// Whether a partition may be dropped.
+enum Gate {
+    /// Yes, and the sequencer stood there when it was proven.
+    Open(Option<i64>),
+    /// Its rows are not those that were copied.
+    Changed,
+    /// Its table does not stand still.
+    Busy,
 }
 
 /// Steps, as the journal names them.
@@ -225,44 +238,59 @@ impl Site<'_> {
             disk_bytes: planned.disk_bytes,
             copy_ms: 0,
         };
-        let mut proven = self.settle(self.cx, &self.table.name)?;
-        self.judge(&mut work)?;
-        let (delete, allowed) = (work.rows - work.keep, planned_rows(plan, planned, rules));
-        work.verdict = match (delete, work.keep) {
-            (0, _) => return left("none", "no row of it is meant any more"),
-            (more, _) if more > allowed => {
-                return left("changed", &format!("{more} rows are meant now, {allowed} were planned"));
+        for _ in 0..ANEW {
+            let seen = self.settle(self.cx, &self.table.name)?;
+            self.judge(&mut work)?;
+            let (delete, allowed) = (work.rows - work.keep, planned_rows(plan, planned, rules));
+            work.verdict = match (delete, work.keep) {
+                (0, _) => return left("none", "no row of it is meant any more"),
+                (more, _) if more > allowed => {
+                    return left(
+                        "changed",
+                        &format!("{more} rows are meant now, {allowed} were planned"),
+                    );
+                }
+                (_, 0) => Verdict::Drop,
+                _ => Verdict::Rewrite,
+            };
+            if planned.active && (work.verdict == Verdict::Drop || !options.active) {
+                return left("active", "it is being written: only older ones are removed");
             }
-            (_, 0) => Verdict::Drop,
-            _ => Verdict::Rewrite,
-        };
-        if planned.active && (work.verdict == Verdict::Drop || !options.active) {
-            return left("active", "it is being written: only older ones are removed");
+            let refused = plan.no_rewrite.as_ref();
+            if let Some(why) = refused.filter(|_| work.verdict == Verdict::Rewrite) {
+                return left("refused", why);
+            }
+            self.end(&step("plan", name), &work)?;
+            // Until the drop is sent nothing is lost by leaving: the next run finds the copy and throws it away.
+            match self.gate(&mut work, seen)? {
+                Gate::Open(proven) => {
+                    let _hold = options.busy.hold();
+                    return self.finish(&work, proven);
+                }
+                Gate::Changed => {}
+                Gate::Busy => {
+                    return self.leave(&work, "busy", "the table is written so often that it could not be proven between two writes");
+                }
+            }
         }
-        if let Some(why) = plan.no_rewrite.as_ref().filter(|_| work.verdict == Verdict::Rewrite) {
-            return left("refused", why);
-        }
-        self.end(&step("plan", name), &work)?;
-        // Until the drop is sent nothing is lost by leaving: the next run finds the copy and throws it away.
-        let mut ready = self.prepare(&mut work)?;
-        let mut tries = 0;
-        loop {
+        self.leave(&work, "changed", "it was written whenever it was copied")
+    }
+
+    /// Copies, exports and proves a partition, until its table stood still since: the drop may be sent then, at once.
+    fn gate(&self, work: &mut Work, seen: Option<i64>) -> Result<Gate, Error> {
+        let mut proven = seen;
+        let mut ready = self.prepare(work)?;
+        for tries in 1..=TRIES {
             if !ready {
-                return self.leave(&work, "changed", "it was written while it was copied");
+                return Ok(Gate::Changed);
             }
-            let now = self.sequencer(self.cx)?;
-            if now == proven {
-                break;
-            }
-            tries += 1;
-            if tries > TRIES {
-                return self.leave(&work, "busy", "the table is written so often that it could not be proven between two writes");
+            if self.sequencer(self.cx)? == proven {
+                return Ok(Gate::Open(proven));
             }
             proven = self.settle(self.cx, &self.table.name)?;
-            ready = self.prove(&mut work, self.table.dedup == Some(true) || tries <= WHOLE)?;
+            ready = self.prove(work, self.table.dedup == Some(true) || tries <= WHOLE)?;
         }
-        let _hold = options.busy.hold();
-        self.finish(&work, proven)
+        Ok(Gate::Busy)
     }
 
     /// The copy and the export; `false`: they are not of the same rows.
@@ -328,7 +356,8 @@ impl Site<'_> {
         let foreign = after.zip(proven).map_or(0, |(after, before)| after - before - 1);
         self.settle(cx, &self.table.name)?;
         let left = self.count(cx, work)?;
-        if left >= work.rows || (left > 0 && foreign == 0) {
+        // A partition goes as a whole; fewer rows came behind it.
+        if left >= work.rows {
             return Err(Error::Unclear(format!(
                 "the server confirmed the drop of `{}` of `{}`, and {left} of {} rows are still there",
                 work.name, self.table.name, work.rows
@@ -347,12 +376,11 @@ impl Site<'_> {
         self.begin(&step("insert", &work.name))?;
         let staged = self.staged(work)?;
         self.insert(cx, &self.name, &staged)?;
-        let alone = before.is_some() && self.sequencer(cx)? == before.map(|txn| txn + 1);
         self.settle(cx, &self.table.name)?;
-        let wrong = if alone {
-            self.differ(cx, &self.all(work), &staged)?
-        } else {
-            self.missing(cx, &staged, &self.all(work))? > 0
+        let wrong = self.differ(cx, &self.all(work), &staged)? && {
+            // More rows than were put back are of others, and then the sequencer must have moved for them.
+            let alone = before.is_some() && self.sequencer(cx)? == before.map(|txn| txn + 1);
+            alone || self.missing(cx, &staged, &self.all(work))? > 0
         };
         if wrong {
             return Err(Error::Unclear(format!(

@@ -118,6 +118,7 @@ pub fn remove(
     }
     let mut journal = open()?;
     let before = journal.told();
+    strangers(cx, server, &plan.table, &[&before.run, &options.run])?;
     if before.run != options.run {
         watch(&format!("{}: ends what the run {} left", plan.table, before.run));
         let site = Site::new(cx, server, &journal, &plan.table, folder(&before.run))?;
@@ -191,6 +192,25 @@ pub fn remove(
     }
     removed.freed_bytes = freed(cx, server, plan, &removed.partitions).unwrap_or(0);
     Ok(removed)
+}
+
+/// Refuses a table that somebody else has begun with: a copy is there of a run that the journals here do not know under this
+/// address. What it has dropped and not put back would otherwise be forgotten.
+fn strangers(cx: &Cx, server: &Server, table: &str, ours: &[&str]) -> Result<(), Error> {
+    let prefix = stage_name(table, "");
+    for found in questdb::tables(cx, server, limits())? {
+        let Some(run) = found.name.strip_prefix(&prefix) else {
+            continue;
+        };
+        let is_run = run.len() > 15 && run[..8].bytes().all(|b| b.is_ascii_digit()) && run[8..].starts_with('T');
+        if is_run && !ours.iter().any(|own| found.name == stage_name(table, own)) {
+            return Err(Error::Unclear(format!(
+                "the table `{}` holds rows of `{table}` that another run has not put back yet: if that run was cut off, go on with it on its machine and under the address that it used",
+                found.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Something failed. What was dropped is put back if the server comes back soon; what was not is left as it is.

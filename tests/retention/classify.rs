@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tradeops::questdb::{
-    Error, Limits, Predicate, Rule, Server, Verdict, classify, exec, tables, value,
+    Error, Limits, Predicate, Rule, Server, Verdict, classify, exec, value,
 };
 use tradeops::run::Cx;
 
-use crate::server::{Container, env, eventually, unique};
+use crate::server::{Container, env, unique};
 
 fn run(server: &Server, sql: &str) {
     exec(&Cx::detached(), server, sql, Limits::default())
@@ -239,6 +239,6 @@ fn rules_on_a_newer_version() {
     let container = Container::start(&env("QUESTDB_9_IMAGE"), 9000, &[], &[]);
     let url = format!("http://127.0.0.1:{}", container.port);
     let server = Server::new(&url, None, None).unwrap_or_else(|error| panic!("{error}"));
-    eventually(|| tables(&Cx::detached(), &server, Limits::default()));
+    crate::rows::at(container.port);
     all(&server);
 }

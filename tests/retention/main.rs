@@ -3,6 +3,9 @@
 //! `make test` sets the environment up. Each test makes its own tables and removes them.
 
 mod classify;
+mod kills;
+mod late;
+mod proxy;
 mod removal;
 mod rows;
 #[path = "../support/server.rs"]

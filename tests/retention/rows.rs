@@ -8,11 +8,19 @@ use tradeops::questdb::{self, Limits, Predicate, Rule, Server};
 use tradeops::retention::{self, Busy, Options, Plan, Removed};
 use tradeops::run::Cx;
 
-use crate::server::unique;
+use crate::server::{eventually, unique};
 
 pub(crate) fn run(server: &Server, sql: &str) {
     questdb::exec(&Cx::detached(), server, sql, Limits::default())
         .unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The server at a port of this machine, once it answers. One that is starting may take a connection and say nothing.
+pub(crate) fn at(port: u16) -> Server {
+    let server = Server::new(&format!("http://127.0.0.1:{port}"), None, None).unwrap_or_else(|e| panic!("{e}"));
+    let limits = Limits { time: std::time::Duration::from_secs(2), ..Limits::default() };
+    eventually(|| questdb::tables(&Cx::detached(), &server, limits));
+    server
 }
 
 pub(crate) fn number(server: &Server, sql: &str) -> i64 {

@@ -24,7 +24,8 @@ impl Container {
     pub(crate) fn start(image: &str, port: u16, env: &[&str], command: &[&str]) -> Self {
         let name = unique("server").replace('_', "-");
         let mut run = Command::new("docker");
-        run.args(["run", "-d", "--rm", "--label", "com.tradeops.test=servers"]);
+        // Not removed by itself when it ends: some are killed and started again.
+        run.args(["run", "-d", "--label", "com.tradeops.test=servers"]);
         run.args(["--name", &name, "-p", &format!("127.0.0.1::{port}")]);
         for pair in env {
             run.args(["-e", pair]);
@@ -57,6 +58,11 @@ impl Container {
         self.port = self.published(port);
     }
 
+    /// Kills it with -9.
+    pub(crate) fn kill(&self) {
+        self.docker(&["kill", &self.name]);
+    }
+
     fn published(&self, port: u16) -> u16 {
         let text = self.docker(&["port", &self.name, &port.to_string()]);
         text.trim()
@@ -78,7 +84,7 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         let _ = Command::new("docker")
-            .args(["rm", "-f", &self.name])
+            .args(["rm", "-f", "-v", &self.name])
             .output();
     }
 }
