@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::predicate::timestamp;
 use super::rule::{Rule, number};
 use super::unit::Unit;
-use super::{Error, Limits, Server, Table, metadata, partitions, query, quote_name};
+use super::{Error, Limits, Partition, Server, Table, metadata, partitions, query, quote_name};
 use crate::run::Cx;
 
 /// Files that one statement may open at once: 7.3.3 opens every column of every partition that it reads, named or not, and
@@ -65,6 +65,8 @@ pub struct Classified {
     pub rows: i64,
     /// Rows that the rules mean.
     pub delete_rows: i64,
+    /// Rows of attached partitions that have nothing on the disk: their files are gone.
+    pub missing_rows: i64,
     /// The partitions that were looked at, oldest first.
     pub partitions: Vec<Judged>,
 }
@@ -87,12 +89,20 @@ pub fn classify(
         wal: found.wal,
         rows: 0,
         delete_rows: 0,
+        missing_rows: 0,
         partitions: Vec::new(),
     };
     let Some(newest) = rules.iter().map(|rule| rule.before).max() else {
         return Ok(classified);
     };
-    let mut judged = logical(cx, server, &found.name, unit, limits)?;
+    let pieces = partitions(cx, server, &found.name, limits)?;
+    let gone = pieces.iter().filter(|p| p.attached != Some(false) && p.disk_bytes == Some(0));
+    classified.missing_rows = gone.filter_map(|p| p.rows).sum();
+    if classified.missing_rows > 0 {
+        // Servers break such a scan off, or leave these rows out of it.
+        return Ok(classified);
+    }
+    let mut judged = logical(pieces, unit);
     judged.retain(|partition| partition.from < newest);
     let scan = Scan {
         table: quote_name(&found.name)?,
@@ -151,15 +161,9 @@ fn partitioned(table: &Table) -> Result<(String, Unit), Error> {
 }
 
 /// The partitions, split pieces taken together, oldest first.
-fn logical(
-    cx: &Cx,
-    server: &Server,
-    table: &str,
-    unit: Unit,
-    limits: Limits,
-) -> Result<Vec<Judged>, Error> {
+fn logical(pieces: Vec<Partition>, unit: Unit) -> Vec<Judged> {
     let mut all: Vec<Judged> = Vec::new();
-    for piece in partitions(cx, server, table, limits)? {
+    for piece in pieces {
         let attached = piece.attached != Some(false) && piece.detached != Some(true);
         let oldest = piece
             .oldest
@@ -194,7 +198,7 @@ fn logical(
         }
     }
     all.sort_by_key(|judged| judged.from);
-    Ok(all)
+    all
 }
 
 struct Scan {

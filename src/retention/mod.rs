@@ -15,6 +15,7 @@ mod proof;
 mod remove;
 mod resume;
 mod site;
+mod ttl;
 mod undo;
 
 pub use error::Error;

@@ -125,6 +125,10 @@ pub(super) fn step(what: &str, partition: &str) -> String {
 }
 
 impl Site<'_> {
+    pub(super) fn export_path(&self, partition: &str) -> PathBuf {
+        self.folder.join(format!("{partition}.jsonl.lz4"))
+    }
+
     /// The rows of a partition.
     pub(super) fn window(&self, work: &Work) -> String {
         let time = &self.time;
@@ -163,7 +167,7 @@ impl Site<'_> {
     }
 
     /// Counts the partition by rule, as it is now.
-    fn judge(&self, work: &mut Work) -> Result<(), Error> {
+    pub(super) fn judge(&self, work: &mut Work) -> Result<(), Error> {
         let sql = format!(
             "SELECT {} AS q, count() AS n FROM {} WHERE {} GROUP BY q",
             work.flag,
@@ -230,9 +234,7 @@ impl Site<'_> {
             by_rule: vec![0; rules.len()],
             verdict: Verdict::Keep,
             stage: stage_name(&self.table.name, &options.run),
-            export: options
-                .undo
-                .then(|| self.folder.join(format!("{name}.jsonl.lz4"))),
+            export: options.undo.then(|| self.export_path(name)),
             flag: questdb::number(rules, &self.time, &self.columns, Some(planned.from))?,
             folder: self.table.folder.clone(),
             disk_bytes: planned.disk_bytes,
@@ -308,7 +310,7 @@ impl Site<'_> {
     }
 
     /// Whether the partition is what was copied, and what the file holds: all of it, or only its counts.
-    fn prove(&self, work: &mut Work, whole: bool) -> Result<bool, Error> {
+    pub(super) fn prove(&self, work: &mut Work, whole: bool) -> Result<bool, Error> {
         if !whole {
             let (rows, by_rule) = (work.rows, work.by_rule.clone());
             self.judge(work)?;

@@ -126,6 +126,13 @@ pub fn plan(
     }
     let present: Vec<Rule> = present.into_iter().cloned().collect();
     let judged = questdb::classify(cx, server, &found.name, &present, limits)?;
+    if judged.missing_rows > 0 {
+        plan.refused = Some(format!(
+            "{} of its rows have no files on the disk any more: a drop would stop its log",
+            judged.missing_rows
+        ));
+        return Ok(plan);
+    }
     plan.delete_rows = judged.delete_rows;
     plan.partitions = judged.partitions;
     Ok(plan)

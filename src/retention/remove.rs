@@ -9,7 +9,7 @@ use serde_json::json;
 use super::partition::{Ended, step};
 use super::plan::Plan;
 use super::site::{Busy, Site, limits, stage_name};
-use super::{Error, export};
+use super::{Error, export, ttl};
 use crate::journal::{self, Journal};
 use crate::questdb::{self, Rule, Server};
 use crate::run::Cx;
@@ -87,7 +87,12 @@ pub fn remove(
     if let Some(why) = &plan.refused {
         return Err(Error::Invalid(format!("`{}`: {why}", plan.table)));
     }
-    if !plan.views.is_empty() && !options.views {
+    let judged: Vec<_> = names
+        .iter()
+        .filter_map(|name| plan.partitions.iter().find(|p| p.name == *name))
+        .collect();
+    let by_ttl = !plan.views.is_empty() && !options.views;
+    if by_ttl && !ttl::fits(plan, &judged, rules) {
         return Err(Error::Invalid(format!(
             "a drop ends views of `{}` for good: {}",
             plan.table,
@@ -134,14 +139,34 @@ pub fn remove(
         journal = open()?;
     }
     let site = Site::new(cx, server, &journal, &plan.table, folder(&options.run))?;
-    let judged: Vec<_> = names
-        .iter()
-        .filter_map(|name| plan.partitions.iter().find(|p| p.name == *name))
-        .collect();
     let began = Instant::now();
     let rows: i64 = judged.iter().map(|p| p.rows).sum();
     let mut seen = 0;
+    let take = |removed: &mut Removed, ended: Ended| {
+        removed.deleted += ended.deleted;
+        for (sum, one) in removed.by_rule.iter_mut().zip(&ended.by_rule) {
+            *sum += one;
+        }
+        if ended.foreign > 0 {
+            removed.failed = ended.note.clone();
+        }
+        removed.partitions.push(ended);
+    };
+    if by_ttl && !judged.is_empty() {
+        watch(&format!(
+            "{}: {} partitions, by a time to live: views depend on it",
+            plan.table,
+            judged.len()
+        ));
+        for ended in site.by_ttl(plan, &judged, rules, options)? {
+            site.tell(&ended.outcome, &ended.name, "by a time to live");
+            take(&mut removed, ended);
+        }
+    }
     for (at, partition) in judged.iter().enumerate() {
+        if by_ttl {
+            break;
+        }
         let over = options.budget.is_some_and(|most| began.elapsed() > most);
         if over || removed.failed.is_some() {
             removed.left.push(partition.name.clone());
@@ -173,14 +198,7 @@ pub fn remove(
             },
         };
         seen += partition.rows;
-        removed.deleted += ended.deleted;
-        for (sum, one) in removed.by_rule.iter_mut().zip(&ended.by_rule) {
-            *sum += one;
-        }
-        if ended.foreign > 0 {
-            removed.failed = ended.note.clone();
-        }
-        removed.partitions.push(ended);
+        take(&mut removed, ended);
     }
     // What failed is in the journal, for the next run.
     let open_end = journal.told().begun.iter().any(|begun| {

@@ -19,6 +19,9 @@ impl Site<'_> {
     pub(super) fn resume(&self) -> Result<Vec<Ended>, Error> {
         let told = self.journal.told();
         let mut ended = Vec::new();
+        if told.begun.iter().any(|step| step == "ttl") && !told.done.contains_key("ttl") {
+            self.set_ttl_back()?;
+        }
         for (key, value) in &told.done {
             let Some(name) = key.strip_prefix("plan ") else {
                 continue;

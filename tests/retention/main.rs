@@ -4,6 +4,7 @@
 
 mod classify;
 mod kills;
+mod kinds;
 mod late;
 mod proxy;
 mod removal;
