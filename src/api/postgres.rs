@@ -13,7 +13,7 @@ use crate::gate::Blast;
 use crate::postgres::{self, Error, Limits, Login, Parameter, Server, Sort};
 use shapes::{CONNECTIONS, REPLICA, REPLICATION, SLOT, TRANSACTION, TRANSACTIONS};
 
-const DB: Param = param(
+pub(super) const DB: Param = param(
     "db",
     Ty::Handle("Postgres"),
     "what `postgres::connect` returned",
@@ -299,11 +299,11 @@ postgres::exec(db, "DROP TABLE example");"#,
     ],
 };
 
-fn server(a: &Args) -> std::sync::Arc<Server> {
+pub(super) fn server(a: &Args) -> std::sync::Arc<Server> {
     a.handle("db")
 }
 
-fn target(a: &Args) -> String {
+pub(super) fn target(a: &Args) -> String {
     let server = server(a);
     format!("postgres/{}/{}", server.name(), server.database())
 }

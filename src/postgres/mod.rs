@@ -4,6 +4,7 @@ mod error;
 mod parameter;
 mod preview;
 mod query;
+mod returning;
 mod server;
 mod session;
 mod state;
@@ -15,6 +16,7 @@ pub use error::{Error, Sort};
 pub use parameter::Parameter;
 pub use preview::{Hit, hit};
 pub use query::{Executed, Ping, exec, ping, query, value};
+pub use returning::{Batch, committed, returning};
 pub use server::{Login, Server};
 pub use state::{
     Connections, Replica, Replication, Slot, Transaction, Transactions, connections, replication,

@@ -176,13 +176,13 @@ pub fn ping(cx: &Cx, server: &Server, limits: Limits) -> Result<Ping, Error> {
 }
 
 /// The server's own limit: what is left of the caller's time, and at least a millisecond (0 is none).
-fn time(cx: &Cx, limits: Limits) -> Duration {
+pub(super) fn time(cx: &Cx, limits: Limits) -> Duration {
     let left = cx.cancel().remaining().unwrap_or(limits.time);
     left.min(limits.time).max(Duration::from_millis(1))
 }
 
 /// What every session starts with.
-async fn settle(client: &Client, time: Duration) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn settle(client: &Client, time: Duration) -> Result<(), tokio_postgres::Error> {
     let settings = format!(
         // Texts are read as the check of the statement read them.
         "SET standard_conforming_strings = on; SET statement_timeout = {}",

@@ -70,9 +70,14 @@ impl Predicate {
         all
     }
 
-    /// The condition in SQL, in parentheses, for a table with these columns (name and type).
+    /// The condition in QuestDB's SQL, in parentheses, for a table with these columns (name and type).
     pub fn sql(&self, columns: &[(String, String)]) -> Result<String, Error> {
-        self.0.sql(columns)
+        self.0.sql(columns, Words::QUESTDB)
+    }
+
+    /// The condition in Postgres's SQL. There a comparison with NULL is no match by itself, in a `CASE` as in a `WHERE`.
+    pub fn postgres(&self, columns: &[(String, String)]) -> Result<String, Error> {
+        self.0.sql(columns, Words::POSTGRES)
     }
 }
 
@@ -166,6 +171,29 @@ fn closed(tokens: &mut Tokens<'_>) -> Result<(), String> {
     }
 }
 
+/// What the dialects say differently.
+#[derive(Debug, Clone, Copy)]
+struct Words {
+    null: &'static str,
+    not_null: &'static str,
+    /// Around a date.
+    date: (&'static str, &'static str),
+}
+
+impl Words {
+    const QUESTDB: Self = Self {
+        null: "= null",
+        not_null: "!= null",
+        // A text is no DATE to 7.3.3: it breaks off without a word [measured].
+        date: ("to_date(", ",'yyyy-MM-dd')"),
+    };
+    const POSTGRES: Self = Self {
+        null: "IS NULL",
+        not_null: "IS NOT NULL",
+        date: ("DATE ", ""),
+    };
+}
+
 impl Node {
     fn columns<'a>(&'a self, all: &mut Vec<&'a str>) {
         match self {
@@ -176,11 +204,11 @@ impl Node {
         }
     }
 
-    fn sql(&self, columns: &[(String, String)]) -> Result<String, Error> {
+    fn sql(&self, columns: &[(String, String)], words: Words) -> Result<String, Error> {
         let joined = |nodes: &[Self], word: &str| {
             let parts: Vec<_> = nodes
                 .iter()
-                .map(|n| n.sql(columns))
+                .map(|n| n.sql(columns, words))
                 .collect::<Result<_, _>>()?;
             Ok(format!("({})", parts.join(word)))
         };
@@ -189,12 +217,12 @@ impl Node {
             Self::All(nodes) => joined(nodes, " AND "),
             Self::Null { column, is } => {
                 let (name, _) = found(columns, column)?;
-                Ok(format!("({name} {} null)", if *is { "=" } else { "!=" }))
+                Ok(format!("({name} {})", if *is { words.null } else { words.not_null }))
             }
             Self::In { column, values } => {
                 let (name, kind) = found(columns, column)?;
                 let each = values.iter().map(|value| {
-                    let value = kind.literal(column, value)?;
+                    let value = kind.literal(column, value, words)?;
                     Ok(if kind == Kind::Text {
                         format!("{name} IN ({value})")
                     } else {
@@ -211,7 +239,7 @@ impl Node {
                 value,
             } => {
                 let (name, kind) = found(columns, column)?;
-                let literal = kind.literal(column, value)?;
+                let literal = kind.literal(column, value, words)?;
                 let orders = !matches!(*op, "=" | "!=");
                 if *abs && !matches!(kind, Kind::Whole | Kind::Number)
                     || orders && matches!(kind, Kind::Text | Kind::Bool)
@@ -229,10 +257,10 @@ impl Node {
                 Ok(match (kind, *op) {
                     // 7.3.3 takes a bare comparison with one letter for a comparison of letters, and fails [measured].
                     (Kind::Text, "=") => format!("({side} IN ({literal}))"),
-                    (Kind::Text, _) => format!("({side} NOT IN ({literal}) AND {name} != null)"),
+                    (Kind::Text, _) => format!("({side} NOT IN ({literal}) AND {name} {})", words.not_null),
                     (Kind::Bool, _) | (_, "=") => format!("({side} {op} {literal})"),
                     // A NULL is different from everything, and nothing is to happen to it; it is less than nothing.
-                    _ => format!("({side} {op} {literal} AND {name} != null)"),
+                    _ => format!("({side} {op} {literal} AND {name} {})", words.not_null),
                 })
             }
         }
@@ -252,10 +280,13 @@ fn found(columns: &[(String, String)], name: &str) -> Result<(String, Kind), Err
     };
     let kind = match ty.to_ascii_uppercase().as_str() {
         "SYMBOL" | "STRING" | "VARCHAR" | "CHAR" => Kind::Text,
-        "BYTE" | "SHORT" | "INT" | "LONG" => Kind::Whole,
-        "FLOAT" | "DOUBLE" => Kind::Number,
+        // Postgres's.
+        "TEXT" | "CHARACTER VARYING" | "CHARACTER" => Kind::Text,
+        "BYTE" | "SHORT" | "INT" | "LONG" | "SMALLINT" | "INTEGER" | "BIGINT" => Kind::Whole,
+        "FLOAT" | "DOUBLE" | "REAL" | "DOUBLE PRECISION" | "NUMERIC" => Kind::Number,
         "BOOLEAN" => Kind::Bool,
         "TIMESTAMP" | "TIMESTAMP_NS" => Kind::Timestamp,
+        "TIMESTAMP WITHOUT TIME ZONE" | "TIMESTAMP WITH TIME ZONE" => Kind::Timestamp,
         "DATE" => Kind::Date,
         _ => {
             return Err(Error::Statement(format!(
@@ -267,7 +298,7 @@ fn found(columns: &[(String, String)], name: &str) -> Result<(String, Kind), Err
 }
 
 impl Kind {
-    fn literal(self, column: &str, value: &str) -> Result<String, Error> {
+    fn literal(self, column: &str, value: &str, words: Words) -> Result<String, Error> {
         let wrong = |wanted: &str| {
             Error::Statement(format!("`{column}` wants {wanted}, and is given {value:?}"))
         };
@@ -292,11 +323,8 @@ impl Kind {
             Self::Timestamp => Ok(timestamp(instant(value).ok_or_else(|| wrong("a time"))?)),
             Self::Date => {
                 let date = instant(value).ok_or_else(|| wrong("a date"))?;
-                // A text is no DATE to 7.3.3: it breaks off without a word [measured].
-                Ok(format!(
-                    "to_date('{}','yyyy-MM-dd')",
-                    date.format("%Y-%m-%d")
-                ))
+                let (before, behind) = words.date;
+                Ok(format!("{before}'{}'{behind}", date.format("%Y-%m-%d")))
             }
         }
     }

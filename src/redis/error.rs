@@ -45,6 +45,16 @@ pub enum Error {
         /// Where.
         server: String,
     },
+    /// Another has the lease.
+    #[error("the lease `{key}` is held by {holder}, for {} more unless it is renewed", humantime::format_duration(*.left))]
+    Held {
+        /// The key.
+        key: String,
+        /// What the holder says of itself.
+        holder: String,
+        /// How long it has it, if it does not renew it.
+        left: Duration,
+    },
     /// The key holds another type.
     #[error("`{key}` is of type {found}, not {wanted}")]
     WrongType {

@@ -46,7 +46,7 @@ where
 }
 
 impl Session {
-    async fn open(server: Server) -> Result<Self, Error> {
+    pub(super) async fn open(server: Server) -> Result<Self, Error> {
         let unreachable = |why: String| Error::Unreachable {
             server: server.name(),
             why,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::run::Stop;
-use crate::{journal, questdb};
+use crate::{journal, postgres, questdb};
 
 /// A failed removal or undo.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,12 @@ pub enum Error {
     /// The server.
     #[error(transparent)]
     Server(questdb::Error),
+    /// Postgres.
+    #[error(transparent)]
+    Postgres(postgres::Error),
+    /// A table or column that is not there.
+    #[error("{0}")]
+    Missing(String),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] journal::Error),

@@ -1,6 +1,6 @@
 //! A table's partitions, one after the other, as the plan says; and first what an earlier run left undone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -73,6 +73,12 @@ pub(super) fn journal_name(server: &Server, table: &str) -> String {
     format!("retention-{}-{table}", server.name())
 }
 
+/// The run that was cut off in a table and is to be ended, by the journals here.
+pub fn unfinished(server: &Server, state: &Path, table: &str) -> Result<Option<String>, Error> {
+    let told = journal::look(state, &journal_name(server, table), None)?;
+    Ok(told.filter(|told| !told.finished).map(|told| told.run))
+}
+
 /// Removes from the partitions `names` of a plan what `rules` mean. `rules` are those of the plan that have all their columns.
 /// What an earlier run left undone is ended first; that alone is done where `names` is empty.
 pub fn remove(
@@ -117,8 +123,7 @@ pub fn remove(
         let data = json!({ "server": server.name(), "table": plan.table, "folder": plan.folder });
         Journal::open(&options.state, &work, &options.run, &at, &data)
     };
-    let unfinished = journal::look(&options.state, &work, None)?.is_some_and(|told| !told.finished);
-    if names.is_empty() && !unfinished {
+    if names.is_empty() && unfinished(server, &options.state, &plan.table)?.is_none() {
         return Ok(removed);
     }
     let mut journal = open()?;

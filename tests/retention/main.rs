@@ -9,7 +9,10 @@ mod late;
 mod proxy;
 mod removal;
 mod rows;
+mod script;
 #[path = "../support/server.rs"]
 mod server;
 #[path = "../support/setting.rs"]
 mod setting;
+#[path = "../support/mod.rs"]
+mod support;

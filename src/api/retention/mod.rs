@@ -1,5 +1,6 @@
 //! `retention::` - rows that have had their time are removed, and can be brought back for a while.
 
+mod rows;
 mod rules;
 mod shapes;
 
@@ -19,7 +20,9 @@ use crate::questdb::{Limits, Rule};
 use crate::retention::{self, Busy, Error, Options, Plan};
 use crate::run::held;
 use rules::RULES;
-use shapes::{CARRIED, ENDED, EXPIRED, JUDGED, PLAN, REMOVED, UNDONE};
+use shapes::{
+    CARRIED, ENDED, EXPIRED, JUDGED, PLAN, REMOVED, ROWS_PLAN, ROWS_REMOVED, UNDONE,
+};
 
 const TABLE: Param = param("table", Ty::Str, "the table's name");
 
@@ -106,6 +109,21 @@ print(retention::remove(db, "market_data", rules).deleted);"#,
             ..Primitive::CHANGE
         },
         Primitive {
+            name: "unfinished",
+            params: &[DB, TABLE],
+            access: Access::Local,
+            returns: Ty::Opt(&Ty::Str),
+            errors: &[Kind::Failed],
+            doc: "The run that was cut off in a table, by the journals here; the next `retention::remove` of that table ends it. `()` when there is none.",
+            example: r#"retention::unfinished(questdb::connect("http://127.0.0.1:9000"), "market_data") == ()"#,
+            call: |call| {
+                let a = call.args();
+                let run = retention::unfinished(&server(a), &state(call)?, a.str("table"))?;
+                Ok(run.map_or(rhai::Dynamic::UNIT, rhai::Dynamic::from))
+            },
+            ..Primitive::PURE
+        },
+        Primitive {
             name: "tables",
             params: &[
                 DB,
@@ -154,6 +172,9 @@ print(retention::undo(db, "market_data", "20261128T020000-4711").rows);"#,
             },
             ..Primitive::CHANGE
         },
+        rows::PLAN,
+        rows::REMOVE,
+        rows::UNDO,
         Primitive {
             name: "expire",
             params: &[param(
@@ -175,7 +196,15 @@ print(retention::undo(db, "market_data", "20261128T020000-4711").rows);"#,
         },
     ],
     shapes: &[
-        &JUDGED, &PLAN, &ENDED, &CARRIED, &REMOVED, &UNDONE, &EXPIRED,
+        &JUDGED,
+        &PLAN,
+        &ENDED,
+        &CARRIED,
+        &REMOVED,
+        &UNDONE,
+        &EXPIRED,
+        &ROWS_PLAN,
+        &ROWS_REMOVED,
     ],
 };
 
@@ -351,6 +380,8 @@ impl From<Error> for Failure {
         let text = error.to_string();
         match error {
             Error::Server(error) => error.into(),
+            Error::Postgres(error) => error.into(),
+            Error::Missing(_) => Self::new(Kind::NotFound, text),
             Error::Stopped(stop) => stop.into(),
             Error::Invalid(_) => Self::invalid(text),
             Error::Journal(_) | Error::Export { .. } => Self::new(Kind::Failed, text),

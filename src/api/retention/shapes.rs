@@ -183,3 +183,50 @@ pub(super) static EXPIRED: Shape = Shape {
     doc: "Exports that were removed.",
     fields: &[field("runs", Ty::List(&Ty::Str), "their runs")],
 };
+
+pub(super) static ROWS_PLAN: Shape = Shape {
+    name: "RetentionRowsPlan",
+    doc: "What rules would delete of a table of Postgres.",
+    fields: &[
+        field("table", Ty::Str, "the table"),
+        field("total", Ty::Int, "all its rows"),
+        field("delete_rows", Ty::Int, "rows that the rules mean"),
+        field(
+            "rules",
+            Ty::List(&Ty::Str),
+            "the rules that have all their columns, in order",
+        ),
+        field(
+            "absent",
+            Ty::List(&Ty::Str),
+            "rules of which a column is missing: they mean nothing here",
+        ),
+        field(
+            "by_rule",
+            Ty::List(&Ty::Int),
+            "rows by rule; a row counts for the first that means it",
+        ),
+        field(
+            "disk_bytes",
+            Ty::Int,
+            "what the table takes on the disk, indexes included",
+        ),
+    ],
+};
+
+pub(super) static ROWS_REMOVED: Shape = Shape {
+    name: "RetentionRowsRemoved",
+    doc: "What was deleted from a table of Postgres.",
+    fields: &[
+        field("run", Ty::Str, "the run's name, for `retention::undo_rows`"),
+        field("table", Ty::Str, "the table"),
+        field("deleted", Ty::Int, "rows, as the server counted them"),
+        field("batches", Ty::Int, "batches that were committed"),
+        field(
+            "left",
+            Ty::Bool,
+            "whether the time was up before all of it was done",
+        ),
+        field("export", Ty::Opt(&Ty::Str), "the file with the rows"),
+    ],
+};
