@@ -460,7 +460,10 @@ const LEASE: Primitive = Primitive {
         if call.run().mode().is_plan() {
             return call.invoke(body, vec![]);
         }
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
         let (pid, now) = (std::process::id(), call.cx().now().to_rfc3339());
         let (note, hold) = (a.str("note"), HOLDS.fetch_add(1, Ordering::Relaxed));
         let value = format!("pid {pid} on {host} since {now} ({note}, hold {hold})");

@@ -41,10 +41,13 @@ pub fn returning(
             transaction: id,
         };
         keep(id, rows).map_err(Error::Statement)?;
-        transaction.commit().await.map_err(|error| match library(error) {
-            Error::Closed { server, why } => Error::Unknown { server, why },
-            other => other,
-        })?;
+        transaction
+            .commit()
+            .await
+            .map_err(|error| match library(error) {
+                Error::Closed { server, why } => Error::Unknown { server, why },
+                other => other,
+            })?;
         Ok(batch)
     })
 }

@@ -96,7 +96,9 @@ pub fn classify(
         return Ok(classified);
     };
     let pieces = partitions(cx, server, &found.name, limits)?;
-    let gone = pieces.iter().filter(|p| p.attached != Some(false) && p.disk_bytes == Some(0));
+    let gone = pieces
+        .iter()
+        .filter(|p| p.attached != Some(false) && p.disk_bytes == Some(0));
     classified.missing_rows = gone.filter_map(|p| p.rows).sum();
     if classified.missing_rows > 0 {
         // Servers break such a scan off, or leave these rows out of it.
@@ -262,4 +264,3 @@ impl Scan {
         Ok(())
     }
 }
-

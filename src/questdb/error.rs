@@ -153,7 +153,9 @@ pub enum Error {
         why: String,
     },
     /// What a table accepts is not applied.
-    #[error("the table `{table}` is suspended{why}: what is written to it piles up unseen, and nothing of it can be removed")]
+    #[error(
+        "the table `{table}` is suspended{why}: what is written to it piles up unseen, and nothing of it can be removed"
+    )]
     Suspended {
         /// The table.
         table: String,

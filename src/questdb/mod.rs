@@ -21,22 +21,21 @@ mod stream;
 mod transport;
 mod unit;
 
-
 pub use crate::rows::Limits;
 pub use ability::{Abilities, abilities};
 pub use classify::{Classified, Judged, Verdict, classify};
 pub use error::Error;
-pub use metadata::{Partition, Table, Wal, partitions, table, tables, views, wal};
 pub(crate) use metadata::columns;
+pub use metadata::{Partition, Table, Wal, partitions, table, tables, views, wal};
 pub use predicate::Predicate;
 pub(crate) use predicate::timestamp;
 pub use preview::{Hit, hit};
 pub use query::{Executed, Ping, exec, ping, query, value};
 pub use quote::{quote_name, quote_text};
 pub use rule::Rule;
+pub(crate) use rule::number;
 pub use server::Server;
 pub(crate) use settle::sequencer;
 pub use settle::{Applied, quiet, settle};
-pub(crate) use rule::number;
 pub use state::{Integrity, Newest, integrity, newest};
 pub use stream::stream;

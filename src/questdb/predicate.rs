@@ -217,7 +217,10 @@ impl Node {
             Self::All(nodes) => joined(nodes, " AND "),
             Self::Null { column, is } => {
                 let (name, _) = found(columns, column)?;
-                Ok(format!("({name} {})", if *is { words.null } else { words.not_null }))
+                Ok(format!(
+                    "({name} {})",
+                    if *is { words.null } else { words.not_null }
+                ))
             }
             Self::In { column, values } => {
                 let (name, kind) = found(columns, column)?;
@@ -257,7 +260,9 @@ impl Node {
                 Ok(match (kind, *op) {
                     // 7.3.3 takes a bare comparison with one letter for a comparison of letters, and fails [measured].
                     (Kind::Text, "=") => format!("({side} IN ({literal}))"),
-                    (Kind::Text, _) => format!("({side} NOT IN ({literal}) AND {name} {})", words.not_null),
+                    (Kind::Text, _) => {
+                        format!("({side} NOT IN ({literal}) AND {name} {})", words.not_null)
+                    }
                     (Kind::Bool, _) | (_, "=") => format!("({side} {op} {literal})"),
                     // A NULL is different from everything, and nothing is to happen to it; it is less than nothing.
                     _ => format!("({side} {op} {literal} AND {name} {})", words.not_null),

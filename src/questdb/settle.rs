@@ -56,7 +56,8 @@ pub fn settle(
             return Ok(Applied::Upto(sequencer));
         }
         // A table that is written all the time may never be still; what was accepted when we came has to be there.
-        if log.writer_txn.is_some_and(|writer| writer >= accepted) && began.elapsed() > limits.time / 4
+        if log.writer_txn.is_some_and(|writer| writer >= accepted)
+            && began.elapsed() > limits.time / 4
         {
             return Ok(Applied::Upto(log.writer_txn.unwrap_or(accepted)));
         }

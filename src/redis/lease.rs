@@ -17,10 +17,8 @@ use crate::run::{Cancel, Cx, Stop};
 const COMMAND: Duration = Duration::from_secs(5);
 
 /// Renews or takes away what is still ours.
-const RENEW: &str =
-    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end";
-const RELEASE: &str =
-    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
+const RENEW: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end";
+const RELEASE: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
 
 /// A lease that is held and renewed until it is dropped.
 #[derive(Debug)]

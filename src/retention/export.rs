@@ -315,7 +315,9 @@ pub fn expire(state: &Path, keep: Duration) -> Result<Expired, Error> {
                 path: entry.path(),
                 why: error.to_string(),
             })?;
-            expired.runs.push(entry.file_name().to_string_lossy().into_owned());
+            expired
+                .runs
+                .push(entry.file_name().to_string_lossy().into_owned());
         }
     }
     expired.runs.sort();
@@ -331,7 +333,10 @@ mod tests {
         let third = 1.0_f64 / 3.0;
         let scaled = format!("{:E}", third * 9.094947017729282e-13);
         assert_eq!(exact("0.333333333333", Some(&scaled)).parse(), Ok(third));
-        assert_eq!(exact("8.249394324078384E-4", Some("7.5E-16")), "8.249394324078384E-4");
+        assert_eq!(
+            exact("8.249394324078384E-4", Some("7.5E-16")),
+            "8.249394324078384E-4"
+        );
         assert_eq!(exact("5", None), "5");
         assert_eq!(exact("-0.0", Some("-0.0")), "-0.0");
     }

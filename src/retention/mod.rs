@@ -21,8 +21,8 @@ mod undo;
 
 pub use error::Error;
 pub use export::{Expired, expire};
-pub use plan::{Plan, plan, planned_rows};
 pub use partition::Ended;
+pub use plan::{Plan, plan, planned_rows};
 pub use remove::{Carried, Options, Removed, remove, unfinished};
 pub use rows::{RowsOptions, RowsPlan, RowsRemoved, plan_rows, remove_rows, undo_rows};
 pub use site::Busy;

@@ -163,7 +163,10 @@ impl Site<'_> {
     /// Rows of the partition now.
     pub(super) fn count(&self, cx: &Cx, work: &Work) -> Result<i64, Error> {
         let (name, window) = (&self.name, self.window(work));
-        self.number(cx, &format!("SELECT count() AS n FROM {name} WHERE {window}"))
+        self.number(
+            cx,
+            &format!("SELECT count() AS n FROM {name} WHERE {window}"),
+        )
     }
 
     /// Counts the partition by rule, as it is now.
@@ -203,10 +206,14 @@ impl Site<'_> {
         let began = Instant::now();
         let mut ended = self.one(plan, planned, rules, options)?;
         ended.ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.tell(&ended.outcome, &ended.name, &match &ended.note {
-            Some(note) => note.clone(),
-            None => format!("{} rows removed", ended.deleted),
-        });
+        self.tell(
+            &ended.outcome,
+            &ended.name,
+            &match &ended.note {
+                Some(note) => note.clone(),
+                None => format!("{} rows removed", ended.deleted),
+            },
+        );
         Ok(ended)
     }
 
@@ -220,10 +227,13 @@ impl Site<'_> {
         let name = planned.name.as_str();
         let left = |outcome: &str, note: &str| Ok(Ended::left(name, outcome, note));
         if planned.listed_rows > planned.rows {
-            return left("damaged", &format!(
-                "its files are not all there: {} of {} rows can be read",
-                planned.rows, planned.listed_rows
-            ));
+            return left(
+                "damaged",
+                &format!(
+                    "its files are not all there: {} of {} rows can be read",
+                    planned.rows, planned.listed_rows
+                ),
+            );
         }
         let mut work = Work {
             name: name.to_owned(),
@@ -355,7 +365,9 @@ impl Site<'_> {
         self.exec(cx, &sql)?;
         let after = self.sequencer(cx)?;
         // Ours is one.
-        let foreign = after.zip(proven).map_or(0, |(after, before)| after - before - 1);
+        let foreign = after
+            .zip(proven)
+            .map_or(0, |(after, before)| after - before - 1);
         self.settle(cx, &self.table.name)?;
         let left = self.count(cx, work)?;
         // A partition goes as a whole; fewer rows came behind it.

@@ -70,7 +70,11 @@ pub fn plan(
     let can = questdb::abilities(cx, server, limits)?;
     let found = questdb::table(cx, server, table, limits)?;
     let columns = questdb::columns(cx, server, &found.name, limits)?;
-    let has = |name: &str| columns.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let has = |name: &str| {
+        columns
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    };
     let whole = |rule: &&Rule| {
         let named = rule.predicate.iter().flat_map(|p| p.columns());
         named.into_iter().all(has)

@@ -119,7 +119,9 @@ pub fn remove(
     let work = journal_name(server, &plan.table);
     let folder = |run: &str| export::folder(&options.state, run).join(file_name(&plan.table));
     let open = || {
-        let at = cx.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let at = cx
+            .now()
+            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         let data = json!({ "server": server.name(), "table": plan.table, "folder": plan.folder });
         Journal::open(&options.state, &work, &options.run, &at, &data)
     };
@@ -130,12 +132,17 @@ pub fn remove(
     let before = journal.told();
     strangers(cx, server, &plan.table, &[&before.run, &options.run])?;
     if before.run != options.run {
-        watch(&format!("{}: ends what the run {} left", plan.table, before.run));
+        watch(&format!(
+            "{}: ends what the run {} left",
+            plan.table, before.run
+        ));
         let site = Site::new(cx, server, &journal, &plan.table, folder(&before.run))?;
         let _hold = options.busy.hold();
         let partitions = site.resume()?;
         site.drop_table(&site.firm, &stage_name(&plan.table, &before.run))?;
-        let at = cx.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let at = cx
+            .now()
+            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         journal.finish(&at)?;
         removed.carried = Some(Carried {
             run: before.run,
@@ -207,11 +214,16 @@ pub fn remove(
     }
     // What failed is in the journal, for the next run.
     let open_end = journal.told().begun.iter().any(|begun| {
-        begun.strip_prefix("drop ").is_some_and(|name| journal.done(&step("done", name)).is_none())
+        begun
+            .strip_prefix("drop ")
+            .is_some_and(|name| journal.done(&step("done", name)).is_none())
     });
     if !open_end {
         site.drop_table(&site.firm, &stage_name(&plan.table, &options.run))?;
-        journal.finish(&cx.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true))?;
+        journal.finish(
+            &cx.now()
+                .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        )?;
     }
     removed.freed_bytes = freed(cx, server, plan, &removed.partitions).unwrap_or(0);
     Ok(removed)
@@ -225,7 +237,9 @@ fn strangers(cx: &Cx, server: &Server, table: &str, ours: &[&str]) -> Result<(),
         let Some(run) = found.name.strip_prefix(&prefix) else {
             continue;
         };
-        let is_run = run.len() > 15 && run[..8].bytes().all(|b| b.is_ascii_digit()) && run[8..].starts_with('T');
+        let is_run = run.len() > 15
+            && run[..8].bytes().all(|b| b.is_ascii_digit())
+            && run[8..].starts_with('T');
         if is_run && !ours.iter().any(|own| found.name == stage_name(table, own)) {
             return Err(Error::Unclear(format!(
                 "the table `{}` holds rows of `{table}` that another run has not put back yet: if that run was cut off, go on with it on its machine and under the address that it used",
@@ -267,16 +281,30 @@ fn time_left(spent: Duration, seen: i64, all: i64) -> String {
 
 /// What the partitions took on the disk, less what they take now.
 fn freed(cx: &Cx, server: &Server, plan: &Plan, ended: &[Ended]) -> Result<i64, Error> {
-    let touched: Vec<_> = ended.iter().filter(|e| e.deleted > 0).map(|e| &e.name).collect();
+    let touched: Vec<_> = ended
+        .iter()
+        .filter(|e| e.deleted > 0)
+        .map(|e| &e.name)
+        .collect();
     if touched.is_empty() {
         return Ok(0);
     }
-    let before = plan.partitions.iter().filter(|p| touched.contains(&&p.name));
+    let before = plan
+        .partitions
+        .iter()
+        .filter(|p| touched.contains(&&p.name));
     let before: i64 = before.map(|p| p.disk_bytes).sum();
     let now = questdb::partitions(cx, server, &plan.table, limits())?;
     // A split piece has the name of the whole and more.
-    let is = |name: &str| touched.iter().any(|t| name == t.as_str() || name.starts_with(&format!("{t}T")));
-    let after = now.iter().filter(|p| is(&p.name)).filter_map(|p| p.disk_bytes);
+    let is = |name: &str| {
+        touched
+            .iter()
+            .any(|t| name == t.as_str() || name.starts_with(&format!("{t}T")))
+    };
+    let after = now
+        .iter()
+        .filter(|p| is(&p.name))
+        .filter_map(|p| p.disk_bytes);
     Ok(before - after.sum::<i64>())
 }
 

@@ -72,7 +72,9 @@ impl Site<'_> {
         if done("drop").is_none() && !begun("insert") && self.count(cx, work)? >= work.rows {
             return self.leave(work, "none", again);
         }
-        let foreign = done("drop").and_then(serde_json::Value::as_i64).unwrap_or(0);
+        let foreign = done("drop")
+            .and_then(serde_json::Value::as_i64)
+            .unwrap_or(0);
         if work.verdict == Verdict::Rewrite && done("insert").is_none() {
             self.restage(work)?;
             let missing = match begun("insert") {

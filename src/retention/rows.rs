@@ -89,9 +89,21 @@ struct Meant {
     number: String,
 }
 
-fn meant(cx: &Cx, server: &Server, table: &str, column: &str, rules: &[Rule]) -> Result<Meant, Error> {
+fn meant(
+    cx: &Cx,
+    server: &Server,
+    table: &str,
+    column: &str,
+    rules: &[Rule],
+) -> Result<Meant, Error> {
     let sql = "SELECT column_name::text AS name, data_type::text AS type FROM information_schema.columns WHERE table_schema = ANY(current_schemas(false)) AND table_name = $1";
-    let found = postgres::query(cx, server, sql, vec![Parameter::Text(table.to_owned())], limits())?;
+    let found = postgres::query(
+        cx,
+        server,
+        sql,
+        vec![Parameter::Text(table.to_owned())],
+        limits(),
+    )?;
     let columns: Vec<_> = found
         .cells
         .iter()
@@ -100,7 +112,11 @@ fn meant(cx: &Cx, server: &Server, table: &str, column: &str, rules: &[Rule]) ->
     if columns.is_empty() {
         return Err(Error::Missing(format!("there is no table `{table}`")));
     }
-    let has = |name: &str| columns.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let has = |name: &str| {
+        columns
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    };
     if !has(column) {
         return Err(Error::Missing(format!(
             "the table `{table}` has no column `{column}`"
@@ -121,7 +137,11 @@ fn meant(cx: &Cx, server: &Server, table: &str, column: &str, rules: &[Rule]) ->
         };
         number.push_str(&format!(" WHEN {old}{also} THEN {}", at + 1));
     }
-    let number = if present.is_empty() { "0".into() } else { number + " ELSE 0 END" };
+    let number = if present.is_empty() {
+        "0".into()
+    } else {
+        number + " ELSE 0 END"
+    };
     Ok(Meant {
         name: quote_name(table)?,
         present,
@@ -166,7 +186,9 @@ pub fn plan_rows(
     }
     let sql = "SELECT pg_total_relation_size(quote_ident($1)::regclass)::bigint AS n";
     let size = vec![Parameter::Text(table.to_owned())];
-    plan.disk_bytes = postgres::value(cx, server, sql, size, limits())?.int().unwrap_or(0);
+    plan.disk_bytes = postgres::value(cx, server, sql, size, limits())?
+        .int()
+        .unwrap_or(0);
     Ok(plan)
 }
 
@@ -213,13 +235,20 @@ pub fn remove_rows(
         }
         cx.check()?;
         let file = options.undo.then(|| path.clone());
-        let batch = postgres::returning(cx, server, &sql, limits(), move |transaction, rows| {
-            match file {
-                Some(path) if !rows.is_empty() => keep(&path, &Line { transaction, rows })
-                    .map_err(|why| format!("cannot write the export `{}`: {why}", path.display())),
-                _ => Ok(()),
-            }
-        })?;
+        let batch =
+            postgres::returning(
+                cx,
+                server,
+                &sql,
+                limits(),
+                move |transaction, rows| match file {
+                    Some(path) if !rows.is_empty() => keep(&path, &Line { transaction, rows })
+                        .map_err(|why| {
+                            format!("cannot write the export `{}`: {why}", path.display())
+                        }),
+                    _ => Ok(()),
+                },
+            )?;
         if batch.rows == 0 {
             return Ok(removed);
         }
@@ -236,7 +265,9 @@ pub fn remove_rows(
 
 fn export_path(state: &Path, run: &str, server: &Server, table: &str) -> PathBuf {
     let name = format!("{}_{table}", server.name());
-    folder(state, run).join(super::remove::file_name(&name)).with_extension("jsonl")
+    folder(state, run)
+        .join(super::remove::file_name(&name))
+        .with_extension("jsonl")
 }
 
 fn keep(path: &Path, line: &Line) -> std::io::Result<()> {
@@ -294,8 +325,7 @@ pub fn undo_rows(
             continue;
         };
         let batch = line.transaction;
-        if done.contains(&batch)
-            || postgres::committed(cx, server, batch, limits())? == Some(false)
+        if done.contains(&batch) || postgres::committed(cx, server, batch, limits())? == Some(false)
         {
             continue;
         }

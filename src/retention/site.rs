@@ -132,7 +132,12 @@ impl<'a> Site<'a> {
 
     /// How far the table's sequencer is.
     pub(super) fn sequencer(&self, cx: &Cx) -> Result<Option<i64>, Error> {
-        Ok(questdb::sequencer(cx, self.server, &self.table.name, limits())?)
+        Ok(questdb::sequencer(
+            cx,
+            self.server,
+            &self.table.name,
+            limits(),
+        )?)
     }
 
     pub(super) fn begin(&self, step: &str) -> Result<(), Error> {

@@ -26,7 +26,11 @@ pub(super) fn fits(plan: &Plan, judged: &[&Judged], rules: &[Rule]) -> bool {
     let whole = |p: &&Judged| !p.active && planned_rows(plan, p, rules) == p.rows;
     rules.iter().all(|rule| rule.predicate.is_none())
         && judged.iter().all(whole)
-        && plan.partitions.iter().zip(judged).all(|(one, other)| one.name == other.name)
+        && plan
+            .partitions
+            .iter()
+            .zip(judged)
+            .all(|(one, other)| one.name == other.name)
 }
 
 impl Site<'_> {
@@ -78,7 +82,11 @@ impl Site<'_> {
             for work in &mut works {
                 self.end(&step("plan", &work.name), &*work)?;
                 if !self.prove(work, true)? {
-                    return Ok(vec![self.leave(work, "changed", "it was written while it was exported")?]);
+                    return Ok(vec![self.leave(
+                        work,
+                        "changed",
+                        "it was written while it was exported",
+                    )?]);
                 }
             }
             if self.sequencer(self.cx)? == seen {
@@ -87,7 +95,9 @@ impl Site<'_> {
             }
         }
         let Some(proven) = proven else {
-            let left = |work: &Work| self.leave(work, "busy", "the table is written so often that it could not be exported between two writes");
+            let left = |work: &Work| {
+                self.leave(work, "busy", "the table is written so often that it could not be exported between two writes")
+            };
             return works.iter().map(left).collect();
         };
         let _hold = options.busy.hold();
@@ -106,7 +116,11 @@ impl Site<'_> {
         let mut left = newest.unwrap_or(0);
         while left > 0 && began.elapsed() < REMOVE {
             cx.sleep(Duration::from_millis(100))?;
-            left = works.last().map(|work| self.count(cx, work)).transpose()?.unwrap_or(0);
+            left = works
+                .last()
+                .map(|work| self.count(cx, work))
+                .transpose()?
+                .unwrap_or(0);
         }
         self.set_ttl_back()?;
         let mut ended = Vec::new();
@@ -123,14 +137,21 @@ impl Site<'_> {
     pub(super) fn set_ttl_back(&self) -> Result<(), Error> {
         let before = self.journal.done("ttl_before");
         let before = before.as_ref().and_then(|ttl| ttl.as_str()).unwrap_or("0h");
-        self.exec(&self.firm, &format!("ALTER TABLE {} SET TTL {before}", self.name))?;
+        self.exec(
+            &self.firm,
+            &format!("ALTER TABLE {} SET TTL {before}", self.name),
+        )?;
         self.settle(&self.firm, &self.table.name)?;
         self.end("ttl", ())
     }
 }
 
 /// A time to live that a partition which ends at `end` is over now, and the next one is not.
-fn over(now: DateTime<Utc>, end: DateTime<Utc>, unit: Option<&str>) -> Result<String, &'static str> {
+fn over(
+    now: DateTime<Utc>,
+    end: DateTime<Utc>,
+    unit: Option<&str>,
+) -> Result<String, &'static str> {
     let span = now - end;
     let (ttl, next) = match unit {
         Some("MONTH" | "YEAR") => {
@@ -140,7 +161,10 @@ fn over(now: DateTime<Utc>, end: DateTime<Utc>, unit: Option<&str>) -> Result<St
                 units += 1;
             }
             let word = if step == 1 { "MONTHS" } else { "YEARS" };
-            (format!("{units} {word}"), end + Months::new((units + 1) * step))
+            (
+                format!("{units} {word}"),
+                end + Months::new((units + 1) * step),
+            )
         }
         Some(unit @ ("HOUR" | "DAY" | "WEEK")) => {
             let one = match unit {
@@ -157,7 +181,9 @@ fn over(now: DateTime<Utc>, end: DateTime<Utc>, unit: Option<&str>) -> Result<St
         return Err("views depend on the table, and it is too young for a time to live");
     }
     if next - now < MARGIN {
-        return Err("views depend on the table, and its next partition is over its time within two minutes: run again then");
+        return Err(
+            "views depend on the table, and its next partition is over its time within two minutes: run again then",
+        );
     }
     Ok(ttl)
 }
@@ -182,8 +208,19 @@ mod tests {
             ("2026-11-28T17:00:00Z", "NONE", Err(())),
         ] {
             let got = over(now, at(end), Some(unit)).map_err(|_| ());
-            assert_eq!(got.as_deref().map_err(|_| ()), ttl.map_err(|()| ()), "{end} {unit}");
+            assert_eq!(
+                got.as_deref().map_err(|_| ()),
+                ttl.map_err(|()| ()),
+                "{end} {unit}"
+            );
         }
-        assert!(over(at("2026-11-28T23:59:00Z"), at("2026-11-27T00:00:00Z"), Some("DAY")).is_err());
+        assert!(
+            over(
+                at("2026-11-28T23:59:00Z"),
+                at("2026-11-27T00:00:00Z"),
+                Some("DAY")
+            )
+            .is_err()
+        );
     }
 }

@@ -54,7 +54,10 @@ pub fn undo(
             server.name()
         )));
     };
-    let at = || cx.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let at = || {
+        cx.now()
+            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    };
     let data = json!({ "table": table, "run": run });
     let journal = Journal::open(state, &format!("{name}-undo-{run}"), "undo", &at(), &data)?;
     let folder = super::export::folder(state, run).join(file_name(table));
@@ -88,7 +91,10 @@ pub fn undo(
             continue;
         }
         cx.check()?;
-        watch(&format!("{table} {partition}: {} rows come back", ended.deleted));
+        watch(&format!(
+            "{table} {partition}: {} rows come back",
+            ended.deleted
+        ));
         site.stage(cx, &work.stage)?;
         let rows = site.import(cx, &path, true, &work.stage)?;
         site.settle(cx, &work.stage)?;
@@ -106,7 +112,10 @@ pub fn undo(
         undone.rows += rows;
         undone.partitions.push(partition.to_owned());
     }
-    site.drop_table(&site.firm, &format!("{}_undo", stage_name(&site.table.name, run)))?;
+    site.drop_table(
+        &site.firm,
+        &format!("{}_undo", stage_name(&site.table.name, run)),
+    )?;
     Ok(undone)
 }
 

@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tradeops::questdb::{
-    Error, Limits, Predicate, Rule, Server, Verdict, classify, exec, value,
-};
+use tradeops::questdb::{Error, Limits, Predicate, Rule, Server, Verdict, classify, exec, value};
 use tradeops::run::Cx;
 
 use crate::server::{Container, env, unique};

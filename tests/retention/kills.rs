@@ -39,7 +39,10 @@ impl World {
     fn new(table: &str) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
         std::fs::write(folder.path().join("remove.rhai"), SCRIPT).unwrap_or_else(|e| panic!("{e}"));
-        Self { folder, table: table.into() }
+        Self {
+            folder,
+            table: table.into(),
+        }
     }
 
     fn tool(&self, port: u16) -> Command {
@@ -61,8 +64,12 @@ impl World {
             if output.status.success() {
                 return;
             }
-            let said = String::from_utf8_lossy(&output.stderr).into_owned() + &*String::from_utf8_lossy(&output.stdout);
-            assert!(said.contains("no QuestDB answers") && Instant::now() < end, "{why}: {said}");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned()
+                + &*String::from_utf8_lossy(&output.stdout);
+            assert!(
+                said.contains("no QuestDB answers") && Instant::now() < end,
+                "{why}: {said}"
+            );
             std::thread::sleep(Duration::from_millis(300));
         }
     }
@@ -76,8 +83,12 @@ fn data() -> Vec<Row> {
 fn assert_exact(server: &Server, table: &str, twin: &str, data: &[Row], why: &str) {
     let wanted: Vec<_> = data.iter().filter(|row| stays(row)).collect();
     assert_holds(server, table, twin, &wanted, why);
-    let all = tables(&Cx::detached(), server, Limits::default()).unwrap_or_else(|e| panic!("{why}: {e}"));
-    let left: Vec<_> = all.iter().filter(|t| t.name.starts_with("tradeops_tradeops") && t.name.contains(table)).collect();
+    let all =
+        tables(&Cx::detached(), server, Limits::default()).unwrap_or_else(|e| panic!("{why}: {e}"));
+    let left: Vec<_> = all
+        .iter()
+        .filter(|t| t.name.starts_with("tradeops_tradeops") && t.name.contains(table))
+        .collect();
     assert!(left.is_empty(), "{why}: {left:?}");
 }
 
@@ -157,7 +168,11 @@ fn all_points() -> bool {
 fn on_both_forms(server: &Server, port: u16) {
     let step = if all_points() { 1 } else { 17 };
     for dedup in [false, true] {
-        let form = Form { unit: "DAY", wal: true, dedup };
+        let form = Form {
+            unit: "DAY",
+            wal: true,
+            dedup,
+        };
         let points = tool_killed(server, port, form, step);
         println!("{form:?}: {points} kill points");
     }
@@ -165,7 +180,9 @@ fn on_both_forms(server: &Server, port: u16) {
 
 #[test]
 fn the_tool_is_killed_on_the_stacks_version() {
-    let port: u16 = env("QUESTDB_PORT").parse().unwrap_or_else(|e| panic!("{e}"));
+    let port: u16 = env("QUESTDB_PORT")
+        .parse()
+        .unwrap_or_else(|e| panic!("{e}"));
     on_both_forms(&at(port), port);
 }
 
@@ -179,7 +196,11 @@ fn the_tool_is_killed_on_a_newer_version() {
 fn server_killed(image: &str) {
     let container = Arc::new(Mutex::new(Container::start(image, 9000, &[], &[])));
     let port = || container.lock().unwrap_or_else(|e| panic!("{e}")).port;
-    let form = Form { unit: "DAY", wal: true, dedup: false };
+    let form = Form {
+        unit: "DAY",
+        wal: true,
+        dedup: false,
+    };
     let data = data();
     let (mut point, step) = (25, if all_points() { 3 } else { 45 });
     loop {
@@ -197,7 +218,12 @@ fn server_killed(image: &str) {
             Go::On
         }));
         let world = World::new(&table);
-        let mut child = world.tool(proxy.port).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap_or_else(|e| panic!("{e}"));
+        let mut child = world
+            .tool(proxy.port)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{e}"));
         // It may be waiting for the server to put back what it dropped.
         let back = std::thread::spawn({
             let (proxy, container) = (proxy.clone(), container.clone());

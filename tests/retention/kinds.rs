@@ -6,7 +6,8 @@ use tradeops::retention::{self, Error};
 use tradeops::run::Cx;
 
 use crate::rows::{
-    Form, assert_holds, at, create, day, drop_all, fill, names, number, options, plan, remove, rows, rule, run, settle, twin,
+    Form, assert_holds, at, create, day, drop_all, fill, names, number, options, plan, remove,
+    rows, rule, run, settle, twin,
 };
 use crate::server::{Container, env};
 
@@ -19,17 +20,34 @@ fn state() -> tempfile::TempDir {
 /// Without a log, whole partitions are dropped; of the others the remedy is told.
 fn no_log(server: &Server) {
     let data = rows("2024-02-10", TimeDelta::minutes(48), 150);
-    let table = create(server, Form { unit: "DAY", wal: false, dedup: false });
+    let table = create(
+        server,
+        Form {
+            unit: "DAY",
+            wal: false,
+            dedup: false,
+        },
+    );
     fill(server, &table, &data);
     let twin = twin(server, &table);
-    let rules = [rule("age", "2024-02-12", None), rule("volume", "2024-02-13", Some("volume = 0"))];
+    let rules = [
+        rule("age", "2024-02-12", None),
+        rule("volume", "2024-02-13", Some("volume = 0")),
+    ];
     let found = plan(server, &table, &rules);
     let state = state();
     let removed = remove(server, &table, &rules, &options(state.path(), RUN));
-    let outcomes: Vec<_> = removed.partitions.iter().map(|p| p.outcome.as_str()).collect();
+    let outcomes: Vec<_> = removed
+        .partitions
+        .iter()
+        .map(|p| p.outcome.as_str())
+        .collect();
     assert_eq!(outcomes, ["dropped", "dropped", "refused"], "{removed:?}");
     let why = removed.partitions[2].note.clone().unwrap_or_default();
-    assert!(why.contains(&format!("ALTER TABLE {table} SET TYPE WAL")), "{why}");
+    assert!(
+        why.contains(&format!("ALTER TABLE {table} SET TYPE WAL")),
+        "{why}"
+    );
     assert_eq!(found.no_rewrite, Some(why));
     let wanted: Vec<_> = data.iter().filter(|r| r.at >= day("2024-02-12")).collect();
     assert_holds(server, &table, &twin, &wanted, "no log");
@@ -38,45 +56,101 @@ fn no_log(server: &Server) {
 
 fn no_partitions(server: &Server) {
     let table = crate::server::unique("n");
-    run(server, &format!("CREATE TABLE {table} (ts TIMESTAMP, volume LONG) TIMESTAMP(ts) PARTITION BY NONE"));
-    run(server, &format!("INSERT INTO {table} VALUES ('2020-01-01T00:00:00.000000Z', 0)"));
+    run(
+        server,
+        &format!(
+            "CREATE TABLE {table} (ts TIMESTAMP, volume LONG) TIMESTAMP(ts) PARTITION BY NONE"
+        ),
+    );
+    run(
+        server,
+        &format!("INSERT INTO {table} VALUES ('2020-01-01T00:00:00.000000Z', 0)"),
+    );
     let rules = [rule("age", "2024-02-12", None)];
     let found = plan(server, &table, &rules);
-    assert_eq!((found.refused.as_deref(), found.total), (Some("it is not partitioned, and only partitions can be dropped"), 1));
+    assert_eq!(
+        (found.refused.as_deref(), found.total),
+        (
+            Some("it is not partitioned, and only partitions can be dropped"),
+            1
+        )
+    );
     let state = state();
-    let refused = retention::remove(&Cx::detached(), server, &found, &[], &rules, &options(state.path(), RUN), &|_| {});
-    assert!(matches!(&refused, Err(Error::Invalid(why)) if why.contains("not partitioned")), "{refused:?}");
+    let refused = retention::remove(
+        &Cx::detached(),
+        server,
+        &found,
+        &[],
+        &rules,
+        &options(state.path(), RUN),
+        &|_| {},
+    );
+    assert!(
+        matches!(&refused, Err(Error::Invalid(why)) if why.contains("not partitioned")),
+        "{refused:?}"
+    );
     drop_all(server, &[&table]);
 }
 
 /// Types whose rows cannot be proven equal are not written anew.
 fn other_types(server: &Server) {
     let table = crate::server::unique("n");
-    run(server, &format!("CREATE TABLE {table} (ts TIMESTAMP, volume LONG, place GEOHASH(5c)) TIMESTAMP(ts) PARTITION BY DAY WAL"));
+    run(
+        server,
+        &format!(
+            "CREATE TABLE {table} (ts TIMESTAMP, volume LONG, place GEOHASH(5c)) TIMESTAMP(ts) PARTITION BY DAY WAL"
+        ),
+    );
     let found = plan(server, &table, &[rule("age", "2024-02-12", None)]);
-    assert!(found.no_rewrite.is_some_and(|why| why.contains("`place` is a GEOHASH")), "{table}");
+    assert!(
+        found
+            .no_rewrite
+            .is_some_and(|why| why.contains("`place` is a GEOHASH")),
+        "{table}"
+    );
     drop_all(server, &[&table]);
 }
 
 /// A partition in pieces goes as one, and is counted as one.
 fn split(server: &Server) {
     let data = rows("2024-02-10", TimeDelta::minutes(2), 3000);
-    let table = create(server, Form { unit: "DAY", wal: true, dedup: false });
+    let table = create(
+        server,
+        Form {
+            unit: "DAY",
+            wal: true,
+            dedup: false,
+        },
+    );
     // The end of the third day first, then its middle: the server splits what it would have to copy.
-    let (late, rest): (Vec<_>, Vec<_>) = data.iter().cloned().partition(|r| r.id % 7 == 0 && r.at >= day("2024-02-12"));
+    let (late, rest): (Vec<_>, Vec<_>) = data
+        .iter()
+        .cloned()
+        .partition(|r| r.id % 7 == 0 && r.at >= day("2024-02-12"));
     fill(server, &table, &rest);
     fill(server, &table, &late);
-    let pieces = number(server, &format!("SELECT count() AS n FROM table_partitions('{table}')"));
+    let pieces = number(
+        server,
+        &format!("SELECT count() AS n FROM table_partitions('{table}')"),
+    );
     let twin = twin(server, &table);
     let rules = [rule("volume", "2024-02-14", Some("volume = 0"))];
     let found = plan(server, &table, &rules);
-    assert!(pieces > found.partitions.len() as i64, "{pieces} pieces: nothing was split");
-    assert!(found.partitions.iter().all(|p| p.rows == p.listed_rows), "{found:?}");
+    assert!(
+        pieces > found.partitions.len() as i64,
+        "{pieces} pieces: nothing was split"
+    );
+    assert!(
+        found.partitions.iter().all(|p| p.rows == p.listed_rows),
+        "{found:?}"
+    );
     let active = found.partitions.iter().find(|p| p.active).map(|p| p.from);
     let state = state();
     let removed = remove(server, &table, &rules, &options(state.path(), RUN));
     assert_eq!(removed.failed, None);
-    let gone = |r: &crate::rows::Row| r.volume == Some(0) && r.at < day("2024-02-14") && active.is_none_or(|from| r.at < from);
+    let gone = |r: &crate::rows::Row| {
+        r.volume == Some(0) && r.at < day("2024-02-14") && active.is_none_or(|from| r.at < from)
+    };
     let wanted: Vec<_> = data.iter().filter(|r| !gone(r)).collect();
     assert_holds(server, &table, &twin, &wanted, "split");
     drop_all(server, &[&table, &twin]);
@@ -85,15 +159,26 @@ fn split(server: &Server) {
 /// A table whose log stands still is refused until it does not. 7.3.3 has no statement for it: there its files are away.
 fn suspended(server: &Server, container: &Container, statement: bool) {
     let data = rows("2024-02-10", TimeDelta::minutes(48), 90);
-    let table = create(server, Form { unit: "DAY", wal: true, dedup: false });
+    let table = create(
+        server,
+        Form {
+            unit: "DAY",
+            wal: true,
+            dedup: false,
+        },
+    );
     fill(server, &table, &data);
-    let files = |script: &str| container.sh(&format!("cd /var/lib/questdb/db/{table}~* && {script}"));
+    let files =
+        |script: &str| container.sh(&format!("cd /var/lib/questdb/db/{table}~* && {script}"));
     if statement {
         run(server, &format!("ALTER TABLE {table} SUSPEND WAL"));
     } else {
         files("for d in 2024-02-11*; do mv $d /tmp/$d; done");
     }
-    run(server, &format!("INSERT INTO {table} (id, ts) VALUES (7000, '2024-02-11T12:00:00.000001Z')"));
+    run(
+        server,
+        &format!("INSERT INTO {table} (id, ts) VALUES (7000, '2024-02-11T12:00:00.000001Z')"),
+    );
     let rules = [rule("age", "2024-02-12", None)];
     crate::server::eventually(|| {
         let found = plan(server, &table, &rules);
@@ -114,32 +199,68 @@ fn suspended(server: &Server, container: &Container, statement: bool) {
 /// Rows of which files are gone are not taken for rows that went.
 fn damaged(server: &Server, container: &Container) {
     let data = rows("2024-02-10", TimeDelta::minutes(48), 120);
-    let table = create(server, Form { unit: "DAY", wal: true, dedup: false });
+    let table = create(
+        server,
+        Form {
+            unit: "DAY",
+            wal: true,
+            dedup: false,
+        },
+    );
     fill(server, &table, &data);
     container.sh(&format!("cd /var/lib/questdb/db/{table}~* && for d in 2024-02-11*; do mv \"$d\" \"/tmp/{table}-$d\"; done"));
     let rules = [rule("age", "2024-02-13", None)];
     let found = retention::plan(&Cx::detached(), server, &table, &rules, Limits::default());
     let found = found.unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(found.refused.as_deref(), Some("30 of its rows have no files on the disk any more: a drop would stop its log"), "{found:?}");
+    assert_eq!(
+        found.refused.as_deref(),
+        Some("30 of its rows have no files on the disk any more: a drop would stop its log"),
+        "{found:?}"
+    );
     drop_all(server, &[&table]);
 }
 
 /// What views depend on is not dropped without a word; old days go by a time to live, and the view stays whole.
 fn views(server: &Server) {
-    let today = Utc::now().date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
-    let data = rows(&(today - TimeDelta::days(20)).format("%Y-%m-%d").to_string(), TimeDelta::minutes(48), 610);
-    let table = create(server, Form { unit: "DAY", wal: true, dedup: false });
+    let today = Utc::now()
+        .date_naive()
+        .and_time(chrono::NaiveTime::MIN)
+        .and_utc();
+    let data = rows(
+        &(today - TimeDelta::days(20)).format("%Y-%m-%d").to_string(),
+        TimeDelta::minutes(48),
+        610,
+    );
+    let table = create(
+        server,
+        Form {
+            unit: "DAY",
+            wal: true,
+            dedup: false,
+        },
+    );
     fill(server, &table, &data);
     let (twin, view) = (twin(server, &table), format!("{table}_view"));
-    run(server, &format!("CREATE MATERIALIZED VIEW {view} AS (SELECT ts, count() AS n FROM {table} SAMPLE BY 1d) PARTITION BY DAY"));
+    run(
+        server,
+        &format!(
+            "CREATE MATERIALIZED VIEW {view} AS (SELECT ts, count() AS n FROM {table} SAMPLE BY 1d) PARTITION BY DAY"
+        ),
+    );
     let state_of = || {
-        let sql = format!("SELECT view_status AS s FROM materialized_views() WHERE view_name = '{view}'");
-        let cell = questdb::value(&Cx::detached(), server, &sql, Limits::default()).unwrap_or_else(|e| panic!("{e}"));
+        let sql =
+            format!("SELECT view_status AS s FROM materialized_views() WHERE view_name = '{view}'");
+        let cell = questdb::value(&Cx::detached(), server, &sql, Limits::default())
+            .unwrap_or_else(|e| panic!("{e}"));
         cell.text().map(str::to_owned)
     };
     crate::server::eventually(|| {
         let days = number(server, &format!("SELECT count() AS n FROM {view}"));
-        if days >= 20 { Ok(()) } else { Err(format!("{days} days")) }
+        if days >= 20 {
+            Ok(())
+        } else {
+            Err(format!("{days} days"))
+        }
     });
     let cutoff = today - TimeDelta::days(10);
     let text = cutoff.format("%Y-%m-%d").to_string();
@@ -147,26 +268,54 @@ fn views(server: &Server) {
     let found = plan(server, &table, &by_volume);
     assert_eq!(found.views, std::slice::from_ref(&view));
     let state = state();
-    let refused = retention::remove(&Cx::detached(), server, &found, &names(&found), &by_volume, &options(state.path(), RUN), &|_| {});
-    assert!(matches!(&refused, Err(Error::Invalid(why)) if why.contains(&view)), "{refused:?}");
+    let refused = retention::remove(
+        &Cx::detached(),
+        server,
+        &found,
+        &names(&found),
+        &by_volume,
+        &options(state.path(), RUN),
+        &|_| {},
+    );
+    assert!(
+        matches!(&refused, Err(Error::Invalid(why)) if why.contains(&view)),
+        "{refused:?}"
+    );
     // By age, the view survives.
     let by_age = [rule("age", &text, None)];
     let removed = remove(server, &table, &by_age, &options(state.path(), RUN));
     assert_eq!(removed.failed, None, "{removed:?}");
-    assert!(removed.partitions.iter().all(|p| p.outcome == "dropped"), "{removed:?}");
+    assert!(
+        removed.partitions.iter().all(|p| p.outcome == "dropped"),
+        "{removed:?}"
+    );
     let wanted: Vec<_> = data.iter().filter(|r| r.at >= cutoff).collect();
     assert_holds(server, &table, &twin, &wanted, "by a time to live");
     assert_eq!(state_of().as_deref(), Some("valid"));
     assert!(number(server, &format!("SELECT count() AS n FROM {view}")) >= 20);
-    let kept = questdb::table(&Cx::detached(), server, &table, Limits::default()).unwrap_or_else(|e| panic!("{e}"));
+    let kept = questdb::table(&Cx::detached(), server, &table, Limits::default())
+        .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(kept.ttl, None, "it is set back");
     // Asked for, the view goes.
     let mut by_force = options(state.path(), "20240101T000000-2");
     by_force.views = true;
     let found = plan(server, &table, &by_volume_until(&text));
-    assert!(found.partitions.iter().any(|p| p.verdict == Verdict::Rewrite));
-    let removed = retention::remove(&Cx::detached(), server, &found, &names(&found), &by_volume_until(&text), &by_force, &|_| {})
-        .unwrap_or_else(|e| panic!("{e}"));
+    assert!(
+        found
+            .partitions
+            .iter()
+            .any(|p| p.verdict == Verdict::Rewrite)
+    );
+    let removed = retention::remove(
+        &Cx::detached(),
+        server,
+        &found,
+        &names(&found),
+        &by_volume_until(&text),
+        &by_force,
+        &|_| {},
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(removed.failed, None, "{removed:?}");
     crate::server::eventually(|| match state_of() {
         Some(s) if s == "invalid" => Ok(()),
@@ -184,7 +333,15 @@ fn by_volume_until(text: &str) -> [questdb::Rule; 1] {
 }
 
 fn all(image: &str, newer: bool) {
-    let container = Container::start(image, 9000, &["QDB_DEV_MODE_ENABLED=true", "QDB_CAIRO_O3_PARTITION_SPLIT_MIN_SIZE=1000"], &[]);
+    let container = Container::start(
+        image,
+        9000,
+        &[
+            "QDB_DEV_MODE_ENABLED=true",
+            "QDB_CAIRO_O3_PARTITION_SPLIT_MIN_SIZE=1000",
+        ],
+        &[],
+    );
     let server = at(container.port);
     no_log(&server);
     no_partitions(&server);

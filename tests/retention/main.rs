@@ -6,6 +6,7 @@ mod classify;
 mod kills;
 mod kinds;
 mod late;
+mod others;
 mod proxy;
 mod removal;
 mod rows;

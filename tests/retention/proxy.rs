@@ -27,7 +27,10 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// In front of `server`; `look` gets the number of each request, from 0, and its decoded address.
-    pub(crate) fn start(server: u16, look: impl Fn(usize, &str) -> Go + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(
+        server: u16,
+        look: impl Fn(usize, &str) -> Go + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (seen, look) = (Arc::new(AtomicUsize::new(0)), Arc::new(look));
@@ -46,7 +49,12 @@ impl Proxy {
                 std::thread::spawn(move || connection(&client, server, &seen, &look));
             }
         });
-        Self { port, seen, server, through }
+        Self {
+            port,
+            seen,
+            server,
+            through,
+        }
     }
 
     /// From now on all requests go on. Gives how many there were before.
@@ -66,7 +74,12 @@ impl Proxy {
     }
 }
 
-fn connection(mut client: &TcpStream, server: u16, seen: &AtomicUsize, look: &dyn Fn(usize, &str) -> Go) {
+fn connection(
+    mut client: &TcpStream,
+    server: u16,
+    seen: &AtomicUsize,
+    look: &dyn Fn(usize, &str) -> Go,
+) {
     let Ok(mut upstream) = TcpStream::connect(("127.0.0.1", server)) else {
         return;
     };
@@ -92,7 +105,9 @@ fn connection(mut client: &TcpStream, server: u16, seen: &AtomicUsize, look: &dy
         }
         let head = String::from_utf8_lossy(&held);
         let line = head.lines().next().unwrap_or_default().replace('+', " ");
-        let asked = percent_encoding::percent_decode_str(&line).decode_utf8_lossy().into_owned();
+        let asked = percent_encoding::percent_decode_str(&line)
+            .decode_utf8_lossy()
+            .into_owned();
         match look(seen.fetch_add(1, Ordering::SeqCst), &asked) {
             Go::On => {}
             Go::Nowhere => break,
@@ -109,5 +124,8 @@ fn connection(mut client: &TcpStream, server: u16, seen: &AtomicUsize, look: &dy
         }
         held.clear();
     }
-    let _ = (client.shutdown(Shutdown::Both), upstream.shutdown(Shutdown::Both));
+    let _ = (
+        client.shutdown(Shutdown::Both),
+        upstream.shutdown(Shutdown::Both),
+    );
 }

@@ -17,8 +17,12 @@ pub(crate) fn run(server: &Server, sql: &str) {
 
 /// The server at a port of this machine, once it answers. One that is starting may take a connection and say nothing.
 pub(crate) fn at(port: u16) -> Server {
-    let server = Server::new(&format!("http://127.0.0.1:{port}"), None, None).unwrap_or_else(|e| panic!("{e}"));
-    let limits = Limits { time: std::time::Duration::from_secs(2), ..Limits::default() };
+    let server = Server::new(&format!("http://127.0.0.1:{port}"), None, None)
+        .unwrap_or_else(|e| panic!("{e}"));
+    let limits = Limits {
+        time: std::time::Duration::from_secs(2),
+        ..Limits::default()
+    };
     eventually(|| questdb::tables(&Cx::detached(), &server, limits));
     server
 }
@@ -75,9 +79,16 @@ pub(crate) fn rows(from: &str, step: TimeDelta, count: usize) -> Vec<Row> {
                 at: begin + step,
                 symbol: [Some("A"), Some("BC"), None][n % 3],
                 volume: [Some(0), Some(n as i64), None, Some(0)][n % 4],
-                sentiment: [Some((x * 0.7).sin() / 3.0), None, Some(x / 7e5), Some(-1.0 / (x + 3.0)), Some(x * 1e9 / 3.0)][n % 5],
+                sentiment: [
+                    Some((x * 0.7).sin() / 3.0),
+                    None,
+                    Some(x / 7e5),
+                    Some(-1.0 / (x + 3.0)),
+                    Some(x * 1e9 / 3.0),
+                ][n % 5],
                 title: TITLES[n % 6],
-                expiry: [Some(begin + TimeDelta::days((n % 90) as i64)), None][usize::from(n % 7 == 6)],
+                expiry: [Some(begin + TimeDelta::days((n % 90) as i64)), None]
+                    [usize::from(n % 7 == 6)],
             }
         })
         .collect()
@@ -94,11 +105,18 @@ pub(crate) struct Form {
 pub(crate) fn create(server: &Server, form: Form) -> String {
     let name = unique("r");
     let log = if form.wal { "WAL" } else { "BYPASS WAL" };
-    let keys = if form.dedup { " DEDUP UPSERT KEYS(ts, id)" } else { "" };
-    run(server, &format!(
-        "CREATE TABLE {name} (id LONG, symbol SYMBOL, volume LONG, sentiment DOUBLE, title STRING, ratio FLOAT, ok BOOLEAN, letter CHAR, expiry DATE, ts TIMESTAMP) TIMESTAMP(ts) PARTITION BY {} {log}{keys}",
-        form.unit
-    ));
+    let keys = if form.dedup {
+        " DEDUP UPSERT KEYS(ts, id)"
+    } else {
+        ""
+    };
+    run(
+        server,
+        &format!(
+            "CREATE TABLE {name} (id LONG, symbol SYMBOL, volume LONG, sentiment DOUBLE, title STRING, ratio FLOAT, ok BOOLEAN, letter CHAR, expiry DATE, ts TIMESTAMP) TIMESTAMP(ts) PARTITION BY {} {log}{keys}",
+            form.unit
+        ),
+    );
     name
 }
 
@@ -119,7 +137,10 @@ pub(crate) fn fill(server: &Server, table: &str, rows: &[Row]) {
                 text(row.sentiment.map(|s| format!("{:E}", s as f32))),
                 row.id % 2 == 0,
                 ["q", "'", "é"][row.id as usize % 3].replace('\'', "''"),
-                text(row.expiry.map(|e| format!("'{}'", e.format("%Y-%m-%dT00:00:00.000Z")))),
+                text(
+                    row.expiry
+                        .map(|e| format!("'{}'", e.format("%Y-%m-%dT00:00:00.000Z")))
+                ),
                 row.at.format("%Y-%m-%dT%H:%M:%S%.6fZ"),
             );
         }
@@ -131,7 +152,10 @@ pub(crate) fn fill(server: &Server, table: &str, rows: &[Row]) {
 /// A second table with the same rows, that nothing happens to.
 pub(crate) fn twin(server: &Server, table: &str) -> String {
     let twin = format!("{table}_twin");
-    run(server, &format!("CREATE TABLE {twin} AS (SELECT * FROM {table})"));
+    run(
+        server,
+        &format!("CREATE TABLE {twin} AS (SELECT * FROM {table})"),
+    );
     twin
 }
 
@@ -139,20 +163,33 @@ const COLUMNS: &str = "id, symbol, volume, sentiment, title, ratio, ok, letter, 
 
 /// The table has exactly these rows, each once, and each as it is in the twin to the last bit.
 pub(crate) fn assert_holds(server: &Server, table: &str, twin: &str, wanted: &[&Row], why: &str) {
-    let (cx, limits) = (Cx::detached(), Limits { rows: 1_000_000, ..Limits::default() });
+    let (cx, limits) = (
+        Cx::detached(),
+        Limits {
+            rows: 1_000_000,
+            ..Limits::default()
+        },
+    );
     let sql = format!("SELECT id AS i FROM {table} ORDER BY i");
     let ids = questdb::query(&cx, server, &sql, limits).unwrap_or_else(|e| panic!("{why}: {e}"));
     let ids: Vec<_> = ids.cells.iter().filter_map(|row| row[0].int()).collect();
     let wanted: Vec<_> = wanted.iter().map(|row| row.id).collect();
     assert_eq!(ids, wanted, "{why}");
-    assert_eq!(strangers(server, table, twin), 0, "{why}: rows that are not as they were");
+    assert_eq!(
+        strangers(server, table, twin),
+        0,
+        "{why}: rows that are not as they were"
+    );
 }
 
 /// Rows of one table that are not in the other, bit for bit.
 pub(crate) fn strangers(server: &Server, table: &str, twin: &str) -> i64 {
-    number(server, &format!(
-        "SELECT sum(CASE WHEN z > 0 THEN z ELSE 0 END) AS n FROM (SELECT {COLUMNS}, sum(s) AS z FROM (SELECT {COLUMNS}, 1 AS s FROM {table} UNION ALL SELECT {COLUMNS}, -1 AS s FROM {twin}) GROUP BY {COLUMNS})"
-    ))
+    number(
+        server,
+        &format!(
+            "SELECT sum(CASE WHEN z > 0 THEN z ELSE 0 END) AS n FROM (SELECT {COLUMNS}, sum(s) AS z FROM (SELECT {COLUMNS}, 1 AS s FROM {table} UNION ALL SELECT {COLUMNS}, -1 AS s FROM {twin}) GROUP BY {COLUMNS})"
+        ),
+    )
 }
 
 pub(crate) fn rule(name: &str, before: &str, condition: Option<&str>) -> Rule {
@@ -193,8 +230,16 @@ pub(crate) fn names(plan: &Plan) -> Vec<String> {
 pub(crate) fn remove(server: &Server, table: &str, rules: &[Rule], options: &Options) -> Removed {
     let plan = plan(server, table, rules);
     let names = names(&plan);
-    retention::remove(&Cx::detached(), server, &plan, &names, rules, options, &|_| {})
-        .unwrap_or_else(|error| panic!("{table}: {error}"))
+    retention::remove(
+        &Cx::detached(),
+        server,
+        &plan,
+        &names,
+        rules,
+        options,
+        &|_| {},
+    )
+    .unwrap_or_else(|error| panic!("{table}: {error}"))
 }
 
 pub(crate) fn drop_all(server: &Server, tables: &[&str]) {

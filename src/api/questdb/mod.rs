@@ -305,15 +305,7 @@ print(questdb::integrity(db, "market_data").missing_rows);"#,
         },
     ],
     shapes: &[
-        &COLUMN,
-        &ROWS,
-        &EXECUTED,
-        &PING,
-        &TABLE,
-        &PARTITION,
-        &WAL,
-        &NEWEST,
-        &INTEGRITY,
+        &COLUMN, &ROWS, &EXECUTED, &PING, &TABLE, &PARTITION, &WAL, &NEWEST, &INTEGRITY,
     ],
 };
 

@@ -20,9 +20,7 @@ use crate::questdb::{Limits, Rule};
 use crate::retention::{self, Busy, Error, Options, Plan};
 use crate::run::held;
 use rules::RULES;
-use shapes::{
-    CARRIED, ENDED, EXPIRED, JUDGED, PLAN, REMOVED, ROWS_PLAN, ROWS_REMOVED, UNDONE,
-};
+use shapes::{CARRIED, ENDED, EXPIRED, JUDGED, PLAN, REMOVED, ROWS_PLAN, ROWS_REMOVED, UNDONE};
 
 const TABLE: Param = param("table", Ty::Str, "the table's name");
 
@@ -138,7 +136,11 @@ retention::tables(db, "20261128T020000-4711").len() == 0"#,
             call: |call| {
                 let a = call.args();
                 let names = retention::tables(&server(a), &state(call)?, a.str("run"))?;
-                Ok(names.into_iter().map(rhai::Dynamic::from).collect::<Vec<_>>().into())
+                Ok(names
+                    .into_iter()
+                    .map(rhai::Dynamic::from)
+                    .collect::<Vec<_>>()
+                    .into())
             },
             ..Primitive::PURE
         },
@@ -271,7 +273,8 @@ fn agreed(call: &Call<'_>) -> Result<Arc<(Plan, Vec<Rule>)>, Failure> {
     let known = held(&plans.0).get(&key(call)).cloned();
     let rules = rules::read(call.args())?;
     let same = |known: &Arc<(Plan, Vec<Rule>)>| {
-        let of = |rules: &[Rule]| format!("{:?}", rules.iter().map(Rule::meaning).collect::<Vec<_>>());
+        let of =
+            |rules: &[Rule]| format!("{:?}", rules.iter().map(Rule::meaning).collect::<Vec<_>>());
         of(&known.1) == of(&rules)
     };
     match known.filter(same) {
@@ -385,8 +388,9 @@ impl From<Error> for Failure {
             Error::Stopped(stop) => stop.into(),
             Error::Invalid(_) => Self::invalid(text),
             Error::Journal(_) | Error::Export { .. } => Self::new(Kind::Failed, text),
-            Error::Unclear(_) => Self::new(Kind::Unknown, text)
-                .hint("look at what is there; nothing more is done to this table until that is clear"),
+            Error::Unclear(_) => Self::new(Kind::Unknown, text).hint(
+                "look at what is there; nothing more is done to this table until that is clear",
+            ),
         }
     }
 }

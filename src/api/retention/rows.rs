@@ -28,12 +28,7 @@ pub(super) const REMOVE: Primitive = Primitive {
     name: "remove_rows",
     params: &[DB, TABLE, COLUMN, RULES],
     options: &[
-        option(
-            "batch",
-            Ty::Int,
-            "5000",
-            "rows of one transaction",
-        ),
+        option("batch", Ty::Int, "5000", "rows of one transaction"),
         option(
             "undo",
             Ty::Bool,
@@ -110,7 +105,13 @@ fn plan(call: &Call<'_>) -> Result<RowsPlan, Failure> {
     let a = call.args();
     let (table, column) = (a.str("table"), a.str("column"));
     let rules = rules::read(a)?;
-    Ok(retention::plan_rows(call.cx(), &server(a), table, column, &rules)?)
+    Ok(retention::plan_rows(
+        call.cx(),
+        &server(a),
+        table,
+        column,
+        &rules,
+    )?)
 }
 
 fn preview(call: &Call<'_>) -> Result<Blast, Failure> {

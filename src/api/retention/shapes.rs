@@ -36,17 +36,17 @@ pub(super) static PLAN: Shape = Shape {
     doc: "What rules would remove of a table.",
     fields: &[
         field("table", Ty::Str, "the table"),
-        field(
-            "timestamp",
-            Ty::Opt(&Ty::Str),
-            "its designated timestamp",
-        ),
+        field("timestamp", Ty::Opt(&Ty::Str), "its designated timestamp"),
         field(
             "partition_by",
             Ty::Opt(&Ty::Str),
             "`HOUR`, `DAY`, `WEEK`, `MONTH`, `YEAR`, `NONE`",
         ),
-        field("wal", Ty::Opt(&Ty::Bool), "whether it has a write-ahead log"),
+        field(
+            "wal",
+            Ty::Opt(&Ty::Bool),
+            "whether it has a write-ahead log",
+        ),
         field("dedup", Ty::Bool, "whether it removes duplicates"),
         field("total", Ty::Int, "all its rows"),
         field("delete_rows", Ty::Int, "rows that the rules mean"),
@@ -91,7 +91,14 @@ pub(super) static ENDED: Shape = Shape {
         field(
             "outcome",
             Ty::OneOf(&[
-                "dropped", "rewritten", "none", "active", "busy", "changed", "damaged", "refused",
+                "dropped",
+                "rewritten",
+                "none",
+                "active",
+                "busy",
+                "changed",
+                "damaged",
+                "refused",
             ]),
             "`none`: no row is meant any more, or an earlier run was cut off before it touched it; from `active` on it was left as it is, and `note` says why",
         ),
