@@ -1,5 +1,5 @@
 # What the project does, in a word each; the scripts behind are in tests/stack/.
-.PHONY: demo test soak fuzz bench bench-health bench-cold-start bench-logs deny generate stack stack-down
+.PHONY: demo test soak fuzz bench bench-health bench-cold-start bench-logs bench-retention deny generate stack stack-down
 
 STACK = tests/stack/stack.sh
 # The small stack of the tests, beside the demo's: other names, other ports.
@@ -18,7 +18,7 @@ test:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
 	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo test --workspace --no-fail-fast
 
-# What is rare: about an hour, each part bounded (tests/soak.sh).
+# What is rare: an hour and a half, each part bounded (tests/soak.sh).
 soak:
 	$(STACK) up $(TEST_STACK) --interval 1s --services "$(TEST_SERVICES)"
 	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && tests/soak.sh
@@ -56,6 +56,11 @@ bench-logs:
 	    { command -v rg >/dev/null || cargo install --quiet --locked --root target/tools ripgrep; } && \
 	    { command -v agrind >/dev/null || cargo install --quiet --locked --root target/tools ag; } && \
 	    exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo bench --bench logs
+
+# Retention on servers of its own, of both versions.
+bench-retention:
+	$(STACK) up $(TEST_STACK) --interval 1s --services redis
+	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo bench --bench retention
 
 # Licences, bans and sources of the dependency tree (deny.toml). Where cargo-deny is missing it is compiled first,
 # some minutes, into target/tools; so it is no part of `make test`.

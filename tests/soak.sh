@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What `make test` does too briefly to find what is rare: each part for minutes, each with a limit of its own.
 #
-#     tests/soak.sh            all parts, about an hour on two quiet cores
+#     tests/soak.sh            all parts, about an hour and a half on two quiet cores
 #     tests/soak.sh locks ...  only these
 #
-# The parts `health`, `cut_off` and `logs` want the small stack and its variables, as `make soak` sets them; `whole` starts the whole one
+# The parts `health`, `cut_off`, `logs` and `retention` want the small stack and its variables, as `make soak` sets them; `whole` starts the whole one
 # beside it. All of a part's output is in target/soak/PART.log; a part that fails does not keep the others from running.
 set -euo pipefail
 self=$(realpath "$0")
@@ -14,7 +14,7 @@ cd "$(dirname "$self")/.."
 repeat_s=${TRADEOPS_SOAK_SECONDS:-180}
 cases=${TRADEOPS_SOAK_CASES:-100000}
 folder=target/soak
-all_parts=(locks parsers stopping health cut_off logs whole)
+all_parts=(locks parsers stopping health cut_off logs retention whole)
 
 say() { printf 'soak: %s\n' "$*" >&2; }
 
@@ -49,6 +49,13 @@ cut_off() {
 # Follows through restarts of containers and of an engine, many times, and from a slow reader.
 logs() { TRADEOPS_SOAK=1 again --test logs -- follow daemon output; }
 
+# Both versions of QuestDB: ten million rows over twenty years; then the tool killed before and behind each of its requests, some
+# thousand points, and the servers at every third.
+retention() {
+    TRADEOPS_SOAK=1 cargo test --test retention -- large --nocapture --test-threads 1 &&
+        TRADEOPS_KILL_POINTS=all cargo test --test retention -- kills --nocapture
+}
+
 # On the whole stack: each service looked into, as it runs and when it is stopped; starts with something broken.
 whole() {
     local stack=tests/stack/stack.sh of=(--prefix w-) status=0 exports
@@ -71,6 +78,7 @@ limit_of() {
         locks) echo 300 ;;
         cut_off) echo 1800 ;;
         whole) echo 900 ;;
+        retention) echo 5400 ;;
         parsers) echo $((cases / 100 + 60)) ;;
         *) echo $((repeat_s + 420)) ;;
     esac

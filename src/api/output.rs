@@ -59,7 +59,7 @@ enum Work {
         closure: FnPtr,
         frame: Arc<Frame>,
         #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
-        context: NativeCallContextStore,
+        context: Box<NativeCallContextStore>,
     },
     /// The host's own.
     Native(fn(&Run, &Cx) -> Result<(), Failure>),
@@ -71,7 +71,7 @@ impl AtEnd {
             closure,
             frame: call.branch.frame.clone(),
             #[expect(deprecated, reason = "marked so to say that an upgrade may change it")]
-            context: call.native().store_data(),
+            context: Box::new(call.native().store_data()),
         };
         Self { work, limit }
     }

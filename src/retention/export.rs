@@ -4,8 +4,9 @@
 //! (`lz4 -d` reads it). The first value of a row is the number of the rule that means it, 0 for a row that stays: both are
 //! there, so that the file alone can restore the whole partition.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -97,9 +98,9 @@ impl Site<'_> {
             columns,
         };
         let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(|e| failed(&e))?;
         let beside = path.with_extension("part");
-        let file = File::create(&beside).map_err(|e| failed(&e))?;
+        let file = private_folder(folder).and_then(|()| private(&beside));
+        let file = file.map_err(|e| failed(&e))?;
         let mut out = FrameEncoder::new(BufWriter::with_capacity(1 << 18, file));
         let line = serde_json::to_vec(&head).unwrap_or_default();
         out.write_all(&[&line, &b"\n"[..]].concat())
@@ -293,6 +294,20 @@ fn exact(cell: &str, scaled: Option<&str>) -> String {
 pub struct Expired {
     /// Their runs.
     pub runs: Vec<String>,
+}
+
+/// Makes a folder that is its owner's alone: the rows are not everybody's business.
+pub(super) fn private_folder(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Where the exports of a run are.

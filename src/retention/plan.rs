@@ -97,6 +97,15 @@ pub fn plan(
         no_rewrite: None,
         partitions: Vec::new(),
     };
+    // What is accepted and not applied would be counted as missing.
+    match questdb::settle(cx, server, can, &found.name, limits) {
+        Ok(_) => {}
+        Err(error @ (questdb::Error::Suspended { .. } | questdb::Error::Lagging { .. })) => {
+            plan.refused = Some(error.to_string());
+            return Ok(plan);
+        }
+        Err(error) => return Err(error.into()),
+    }
     let counting = format!("SELECT count() AS n FROM {}", quote_name(&found.name)?);
     plan.total = questdb::value(cx, server, &counting, limits)?
         .int()
@@ -118,15 +127,6 @@ pub fn plan(
         plan.no_rewrite = Some(format!(
             "`{name}` is a {ty}, of which no copy can be proven equal"
         ));
-    }
-    // What is accepted and not applied would be counted as missing.
-    match questdb::settle(cx, server, can, &found.name, limits) {
-        Ok(_) => {}
-        Err(error @ (questdb::Error::Suspended { .. } | questdb::Error::Lagging { .. })) => {
-            plan.refused = Some(error.to_string());
-            return Ok(plan);
-        }
-        Err(error) => return Err(error.into()),
     }
     let present: Vec<Rule> = present.into_iter().cloned().collect();
     let judged = questdb::classify(cx, server, &found.name, &present, limits)?;

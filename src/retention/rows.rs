@@ -2,13 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::export::folder;
+use super::export::{folder, private_folder};
 use crate::postgres::{self, Limits, Parameter, Server};
 use crate::questdb::{Rule, quote_name, quote_text, timestamp};
 use crate::run::{Cx, Effect};
@@ -272,8 +273,12 @@ fn export_path(state: &Path, run: &str, server: &Server, table: &str) -> PathBuf
 
 fn keep(path: &Path, line: &Line) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    private_folder(folder)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)?;
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
     file.write_all(&text)?;

@@ -1,5 +1,6 @@
 //! The tool killed with -9 before and behind each of its requests, and the server: no row is lost, none is doubled.
 
+use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -174,7 +175,7 @@ fn on_both_forms(server: &Server, port: u16) {
             dedup,
         };
         let points = tool_killed(server, port, form, step);
-        println!("{form:?}: {points} kill points");
+        let _ = writeln!(std::io::stderr(), "{form:?}: {points} kill points");
     }
 }
 

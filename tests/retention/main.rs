@@ -5,7 +5,9 @@
 mod classify;
 mod kills;
 mod kinds;
+mod large;
 mod late;
+mod operator;
 mod others;
 mod proxy;
 mod removal;

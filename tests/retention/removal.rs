@@ -41,7 +41,7 @@ fn stays(row: &Row, before: DateTime<Utc>, means: Means, active: Option<DateTime
 
 /// Each rule on each kind of table, with a cutoff inside a partition where there are larger ones than days.
 fn each_rule(server: &Server) {
-    let data = rows("2024-02-20", TimeDelta::hours(5), 120);
+    let data = rows("2024-02-27", TimeDelta::hours(5), 76);
     for (unit, dedup) in [
         ("HOUR", false),
         ("DAY", false),

@@ -1,5 +1,11 @@
 //! Servers of a test's own, in containers, and what starting them needs.
 
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test binary uses another part of it, so an expectation would fail in some"
+)]
+
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +28,17 @@ pub(crate) struct Container {
 impl Container {
     /// Starts `image` with `port` published on the loopback.
     pub(crate) fn start(image: &str, port: u16, env: &[&str], command: &[&str]) -> Self {
+        Self::labelled(image, port, env, command, &[])
+    }
+
+    /// The same, with labels.
+    pub(crate) fn labelled(
+        image: &str,
+        port: u16,
+        env: &[&str],
+        command: &[&str],
+        labels: &[String],
+    ) -> Self {
         let name = unique("server").replace('_', "-");
         let mut run = Command::new("docker");
         // Not removed by itself when it ends: some are killed and started again.
@@ -29,6 +46,9 @@ impl Container {
         run.args(["--name", &name, "-p", &format!("127.0.0.1::{port}")]);
         for pair in env {
             run.args(["-e", pair]);
+        }
+        for label in labels {
+            run.args(["--label", label]);
         }
         run.arg(image).args(command);
         let output = run.output().expect("`docker` runs");

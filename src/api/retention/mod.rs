@@ -53,8 +53,8 @@ let rules = [#{ name: "zero_volume_old", before: time::ago("540d"), condition: "
 for p in retention::plan(db, "options_data", rules).partitions { print(`${p.name} ${p.verdict}`); }"#,
             target: |a| format!("{}/{}", target(a), a.str("table")),
             call: |call| {
-                let (plan, _) = planned(call)?;
-                Ok(PLAN.record(&plan))
+                let known = planned(call)?;
+                Ok(PLAN.record(&known.plan))
             },
             ..Primitive::READ
         },
@@ -219,7 +219,13 @@ const TIMEOUT: Param = option(
 
 /// Plans of this run, by server and table: a removal does what was planned, without a second scan.
 #[derive(Default)]
-struct Plans(Mutex<BTreeMap<String, Arc<(Plan, Vec<Rule>)>>>);
+struct Plans(Mutex<BTreeMap<String, Arc<Planned>>>);
+
+/// A plan, and the rules that it was made by.
+struct Planned {
+    plan: Plan,
+    rules: Vec<Rule>,
+}
 
 /// What of this run must not be cut off.
 #[derive(Default)]
@@ -251,8 +257,8 @@ fn key(call: &Call<'_>) -> String {
     format!("{} {}", target(a), a.str("table"))
 }
 
-/// The plan, made now, and its rules that have all their columns.
-fn planned(call: &Call<'_>) -> Result<(Plan, Arc<(Plan, Vec<Rule>)>), Failure> {
+/// A plan that is made now.
+fn planned(call: &Call<'_>) -> Result<Arc<Planned>, Failure> {
     let a = call.args();
     let limits = Limits {
         rows: 1_000_000,
@@ -261,26 +267,28 @@ fn planned(call: &Call<'_>) -> Result<(Plan, Arc<(Plan, Vec<Rule>)>), Failure> {
     };
     let rules = rules::read(a)?;
     let plan = retention::plan(call.cx(), &server(a), a.str("table"), &rules, limits)?;
-    let known = Arc::new((plan.clone(), rules));
+    let known = Arc::new(Planned { plan, rules });
     let plans = call.run().resources().get_or(Plans::default);
     held(&plans.0).insert(key(call), known.clone());
-    Ok((plan, known))
+    Ok(known)
 }
 
 /// The plan that this run has made for these rules, or one made now.
-fn agreed(call: &Call<'_>) -> Result<Arc<(Plan, Vec<Rule>)>, Failure> {
+fn agreed(call: &Call<'_>) -> Result<Arc<Planned>, Failure> {
     let plans = call.run().resources().get_or(Plans::default);
     let known = held(&plans.0).get(&key(call)).cloned();
     let rules = rules::read(call.args())?;
-    let same = |known: &Arc<(Plan, Vec<Rule>)>| {
-        let of =
-            |rules: &[Rule]| format!("{:?}", rules.iter().map(Rule::meaning).collect::<Vec<_>>());
-        of(&known.1) == of(&rules)
+    let same = |known: &Arc<Planned>| {
+        known.rules.len() == rules.len()
+            && std::iter::zip(&known.rules, &rules).all(|(a, b)| a.meaning() == b.meaning())
     };
     match known.filter(same) {
         // What is left to the next run may have been decided since.
-        Some(known) => Ok(Arc::new((known.0.clone(), rules))),
-        None => Ok(planned(call)?.1),
+        Some(known) => Ok(Arc::new(Planned {
+            plan: known.plan.clone(),
+            rules,
+        })),
+        None => planned(call),
     }
 }
 
@@ -302,7 +310,7 @@ fn chosen(call: &Call<'_>, plan: &Plan) -> Result<Vec<String>, Failure> {
 
 fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
     let known = agreed(call)?;
-    let (plan, rules) = (&known.0, &known.1);
+    let (plan, rules) = (&known.plan, &known.rules);
     let names = chosen(call, plan)?;
     let (mut rows, mut bytes) = (0, 0);
     for partition in plan.partitions.iter().filter(|p| names.contains(&p.name)) {
@@ -329,7 +337,7 @@ fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
 fn remove(call: &Call<'_>) -> Answer {
     let a = call.args();
     let known = agreed(call)?;
-    let (plan, rules) = (&known.0, &known.1);
+    let (plan, rules) = (&known.plan, &known.rules);
     let names = chosen(call, plan)?;
     let options = Options {
         run: run_name(call),
