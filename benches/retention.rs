@@ -191,8 +191,9 @@ fn partitions(server: &Server, undo: bool) {
                 ..options.clone()
             };
             let began = Instant::now();
-            let removed = retention::remove(&cx, server, &plan, which, &rules, &options, &|_| {})
-                .expect("removed");
+            let removed =
+                retention::remove(&cx, server, &plan, which, &rules, &options, &|_, _| {})
+                    .expect("removed");
             assert_eq!(removed.failed, None);
             let tool = began.elapsed();
             let began = Instant::now();

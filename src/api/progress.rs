@@ -131,4 +131,13 @@ impl<'a> Working<'a> {
             None => super::ui::tell(&line),
         }
     }
+
+    /// The same with the step of it, which is for whoever looks: elsewhere a line tells its beginning alone.
+    pub(super) fn step(&self, line: &str, step: &str) {
+        match (&self.bar, step) {
+            (_, "") => self.say(line),
+            (Some(_), step) => self.say(&format!("{line}: {step}")),
+            (None, _) => {}
+        }
+    }
 }

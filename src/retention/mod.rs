@@ -25,5 +25,5 @@ pub use partition::Ended;
 pub use plan::{Plan, plan, planned_rows};
 pub use remove::{Carried, Options, Removed, remove, unfinished};
 pub use rows::{RowsOptions, RowsPlan, RowsRemoved, plan_rows, remove_rows, undo_rows};
-pub use site::Busy;
+pub use site::{Busy, Watch};
 pub use undo::{Undone, tables, undo};

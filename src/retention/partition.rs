@@ -275,10 +275,7 @@ impl Site<'_> {
             self.end(&step("plan", name), &work)?;
             // Until the drop is sent nothing is lost by leaving: the next run finds the copy and throws it away.
             match self.gate(&mut work, seen)? {
-                Gate::Open(proven) => {
-                    let _hold = options.busy.hold();
-                    return self.finish(&work, proven);
-                }
+                Gate::Open(proven) => return self.finish(&work, proven),
                 Gate::Changed => {}
                 Gate::Busy => {
                     return self.leave(&work, "busy", "the table is written so often that it could not be proven between two writes");
@@ -308,6 +305,7 @@ impl Site<'_> {
     /// The copy and the export; `false`: they are not of the same rows.
     fn prepare(&self, work: &mut Work) -> Result<bool, Error> {
         if work.verdict == Verdict::Rewrite {
+            self.step("copying what stays");
             self.begin(&step("stage", &work.name))?;
             let began = Instant::now();
             self.stage(self.cx, &work.stage)?;
@@ -327,6 +325,7 @@ impl Site<'_> {
             return Ok(rows == work.rows && by_rule == work.by_rule);
         }
         if let Some(path) = &work.export {
+            self.step("exporting");
             let written = self.export(&work.name, &work.flag, &self.window(work), path)?;
             let count = |n: i64| u64::try_from(n).unwrap_or(0);
             if (written.rows, written.meant) != (count(work.rows), count(work.rows - work.keep)) {
@@ -341,6 +340,7 @@ impl Site<'_> {
             }
         }
         if work.verdict == Verdict::Rewrite {
+            self.step("comparing");
             return Ok(!self.differ(self.cx, &self.kept(work), &self.staged(work)?)?);
         }
         Ok(true)
@@ -357,6 +357,7 @@ impl Site<'_> {
     fn finish(&self, work: &Work, proven: Option<i64>) -> Result<Ended, Error> {
         let cx = &self.firm;
         self.end(&step("gate", &work.name), proven)?;
+        self.step("dropping");
         self.begin(&step("drop", &work.name))?;
         let sql = format!(
             "ALTER TABLE {} DROP PARTITION LIST '{}'",
@@ -387,6 +388,7 @@ impl Site<'_> {
     /// The copy goes back. `before`: the sequencer, where nobody else wrote since the drop.
     pub(super) fn put_back(&self, work: &Work, before: Option<i64>) -> Result<(), Error> {
         let cx = &self.firm;
+        self.step("putting back what stays");
         self.begin(&step("insert", &work.name))?;
         let staged = self.staged(work)?;
         self.insert(cx, &self.name, &staged)?;

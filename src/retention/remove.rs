@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::partition::{Ended, step};
 use super::plan::Plan;
-use super::site::{Busy, Site, limits, stage_name};
+use super::site::{Busy, Site, Watch, limits, now, stage_name};
 use super::{Error, export, ttl};
 use crate::journal::{self, Journal};
-use crate::questdb::{self, Rule, Server};
+use crate::questdb::{self, Judged, Rule, Server};
 use crate::run::Cx;
 
 /// How long a server may be away in the middle of a partition before that is left to the next run.
@@ -88,7 +88,7 @@ pub fn remove(
     names: &[String],
     rules: &[Rule],
     options: &Options,
-    watch: &dyn Fn(&str),
+    watch: Watch<'_>,
 ) -> Result<Removed, Error> {
     if let Some(why) = &plan.refused {
         return Err(Error::Invalid(format!("`{}`: {why}", plan.table)));
@@ -116,76 +116,94 @@ pub fn remove(
         failed: None,
         carried: None,
     };
-    let work = journal_name(server, &plan.table);
-    let folder = |run: &str| export::folder(&options.state, run).join(file_name(&plan.table));
-    let open = || {
-        let at = cx
-            .now()
-            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        let data = json!({ "server": server.name(), "table": plan.table, "folder": plan.folder });
-        Journal::open(&options.state, &work, &options.run, &at, &data)
-    };
     if names.is_empty() && unfinished(server, &options.state, &plan.table)?.is_none() {
         return Ok(removed);
     }
+    // Whoever ends the process waits until nothing is half done; what may be stopped, stops by itself.
+    let _hold = options.busy.hold();
+    let data = json!({ "server": server.name(), "table": plan.table, "folder": plan.folder });
+    let work = journal_name(server, &plan.table);
+    let open = || Journal::open(&options.state, &work, &options.run, &now(), &data);
+    let at = |run: &str| export::folder(&options.state, run).join(file_name(&plan.table));
     let mut journal = open()?;
-    let before = journal.told();
-    strangers(cx, server, &plan.table, &[&before.run, &options.run])?;
-    if before.run != options.run {
-        watch(&format!(
-            "{}: ends what the run {} left",
-            plan.table, before.run
-        ));
-        let site = Site::new(cx, server, &journal, &plan.table, folder(&before.run))?;
-        let _hold = options.busy.hold();
+    let before = journal.told().run;
+    strangers(cx, server, &plan.table, &[&before, &options.run])?;
+    if before != options.run {
+        watch(
+            &format!("{}: ending what the run {before} left", plan.table),
+            "",
+        );
+        let site = Site::new(cx, server, &journal, &plan.table, at(&before), watch)?;
         let partitions = site.resume()?;
-        site.drop_table(&site.firm, &stage_name(&plan.table, &before.run))?;
-        let at = cx
-            .now()
-            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        journal.finish(&at)?;
+        site.close_journal(&before)?;
         removed.carried = Some(Carried {
-            run: before.run,
+            run: before,
             partitions,
         });
         journal = open()?;
     }
-    let site = Site::new(cx, server, &journal, &plan.table, folder(&options.run))?;
-    let began = Instant::now();
-    let rows: i64 = judged.iter().map(|p| p.rows).sum();
-    let mut seen = 0;
-    let take = |removed: &mut Removed, ended: Ended| {
-        removed.deleted += ended.deleted;
-        for (sum, one) in removed.by_rule.iter_mut().zip(&ended.by_rule) {
+    let site = Site::new(cx, server, &journal, &plan.table, at(&options.run), watch)?;
+    let stopped = match by_ttl {
+        true => site.by_ttl(plan, &judged, rules, options).map(|ended| {
+            ended.into_iter().for_each(|ended| removed.take(ended));
+        }),
+        false => each(&site, plan, &judged, rules, options, &mut removed),
+    };
+    // What is between its drop and its end is left in the journal, for the next run.
+    let open_end = journal.told().begun.iter().any(|begun| {
+        begun
+            .strip_prefix("drop ")
+            .is_some_and(|name| journal.done(&step("done", name)).is_none())
+    });
+    if !open_end {
+        site.close_journal(&options.run)?;
+    }
+    stopped?;
+    removed.freed_bytes = freed(cx, server, plan, &removed.partitions).unwrap_or(0);
+    Ok(removed)
+}
+
+impl Removed {
+    fn take(&mut self, ended: Ended) {
+        self.deleted += ended.deleted;
+        for (sum, one) in self.by_rule.iter_mut().zip(&ended.by_rule) {
             *sum += one;
         }
         if ended.foreign > 0 {
-            removed.failed = ended.note.clone();
+            self.failed = ended.note.clone();
         }
-        removed.partitions.push(ended);
-    };
-    if by_ttl && !judged.is_empty() {
-        watch(&format!(
-            "{}: {} partitions, by a time to live: views depend on it",
-            plan.table,
-            judged.len()
-        ));
-        for ended in site.by_ttl(plan, &judged, rules, options)? {
-            site.tell(&ended.outcome, &ended.name, "by a time to live");
-            take(&mut removed, ended);
-        }
+        self.partitions.push(ended);
     }
+}
+
+impl Site<'_> {
+    /// Nothing of a run is under way any more: its table for copies goes, and its journal is at its end.
+    fn close_journal(&self, run: &str) -> Result<(), Error> {
+        self.drop_table(&self.firm, &stage_name(&self.table.name, run))?;
+        Ok(self.journal.finish(&now())?)
+    }
+}
+
+/// One partition after the other. `Err`: it was stopped, and what it had begun is ended or taken back.
+fn each(
+    site: &Site<'_>,
+    plan: &Plan,
+    judged: &[&Judged],
+    rules: &[Rule],
+    options: &Options,
+    removed: &mut Removed,
+) -> Result<(), Error> {
+    let began = Instant::now();
+    let rows: i64 = judged.iter().map(|p| p.rows).sum();
+    let mut seen = 0;
     for (at, partition) in judged.iter().enumerate() {
-        if by_ttl {
-            break;
-        }
         let over = options.budget.is_some_and(|most| began.elapsed() > most);
         if over || removed.failed.is_some() {
             removed.left.push(partition.name.clone());
             continue;
         }
-        cx.check()?;
-        watch(&format!(
+        site.cx.check()?;
+        site.at(format!(
             "{} {} ({} of {}): {} of {} rows{}",
             plan.table,
             partition.name,
@@ -195,38 +213,21 @@ pub fn remove(
             partition.rows,
             time_left(began.elapsed(), seen, rows)
         ));
-        let ended = match site.carry_out(plan, partition, rules, options) {
-            Ok(ended) => ended,
-            Err(Error::Stopped(stop)) => return Err(stop.into()),
-            Err(error) => match recover(&site, &partition.name, &error, options) {
-                Some(ended) => {
-                    removed.failed = Some(error.to_string());
-                    ended
-                }
-                None => {
-                    removed.failed = Some(error.to_string());
-                    continue;
-                }
-            },
+        let error = match site.carry_out(plan, partition, rules, options) {
+            Ok(ended) => {
+                removed.take(ended);
+                seen += partition.rows;
+                continue;
+            }
+            Err(error) => error,
         };
-        seen += partition.rows;
-        take(&mut removed, ended);
+        removed.partitions.extend(recover(site, partition, &error));
+        if let Error::Stopped(_) = error {
+            return Err(error);
+        }
+        removed.failed = Some(error.to_string());
     }
-    // What failed is in the journal, for the next run.
-    let open_end = journal.told().begun.iter().any(|begun| {
-        begun
-            .strip_prefix("drop ")
-            .is_some_and(|name| journal.done(&step("done", name)).is_none())
-    });
-    if !open_end {
-        site.drop_table(&site.firm, &stage_name(&plan.table, &options.run))?;
-        journal.finish(
-            &cx.now()
-                .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-        )?;
-    }
-    removed.freed_bytes = freed(cx, server, plan, &removed.partitions).unwrap_or(0);
-    Ok(removed)
+    Ok(())
 }
 
 /// Refuses a table that somebody else has begun with: a copy is there of a run that the journals here do not know under this
@@ -250,10 +251,10 @@ fn strangers(cx: &Cx, server: &Server, table: &str, ours: &[&str]) -> Result<(),
     Ok(())
 }
 
-/// Something failed. What was dropped is put back if the server comes back soon; what was not is left as it is.
-fn recover(site: &Site<'_>, partition: &str, error: &Error, options: &Options) -> Option<Ended> {
-    let _hold = options.busy.hold();
-    let dropping = site.journal.told().begun.contains(&step("drop", partition));
+/// Something failed, or it was stopped. What was dropped is put back, if the server comes back soon; what was not is left as it is.
+fn recover(site: &Site<'_>, partition: &Judged, error: &Error) -> Option<Ended> {
+    let told = site.journal.told();
+    let dropping = told.begun.contains(&step("drop", &partition.name));
     if matches!(error, Error::Unclear(_)) && dropping {
         return None;
     }

@@ -53,14 +53,17 @@ impl Site<'_> {
                 exported(work)
             )));
         }
-        let copy = done("stage").and_then(serde_json::Value::as_u64);
-        let still = STILL.max(Duration::from_millis(copy.unwrap_or(0) * 3));
-        let names = [self.table.name.as_str(), work.stage.as_str()];
-        let drop = format!("DROP PARTITION LIST '{}'", work.name);
-        for words in [drop.as_str(), work.stage.as_str()] {
-            questdb::quiet(cx, self.server, self.can, &names, words, still, limits())?;
-            if !self.can.activity {
-                break;
+        let open = |what: &str| begun(what) && done(what).is_none();
+        if open("stage") || open("drop") || open("insert") {
+            let copy = done("stage").and_then(serde_json::Value::as_u64);
+            let still = STILL.max(Duration::from_millis(copy.unwrap_or(0) * 3));
+            let names = [self.table.name.as_str(), work.stage.as_str()];
+            let drop = format!("DROP PARTITION LIST '{}'", work.name);
+            for words in [drop.as_str(), work.stage.as_str()] {
+                questdb::quiet(cx, self.server, self.can, &names, words, still, limits())?;
+                if !self.can.activity {
+                    break;
+                }
             }
         }
         self.settle(cx, &self.table.name)?;

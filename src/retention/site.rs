@@ -1,6 +1,6 @@
 //! Where one table is worked on: the server, what it can do, the table's names as they go into statements, the journal.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -58,6 +58,9 @@ impl Drop for Hold<'_> {
     }
 }
 
+/// Gets what is being worked on, and the step of it: empty at its beginning.
+pub type Watch<'a> = &'a dyn Fn(&str, &str);
+
 /// One table and all that work on it needs.
 pub(super) struct Site<'a> {
     /// Ends with the run.
@@ -80,6 +83,9 @@ pub(super) struct Site<'a> {
     pub(super) list: String,
     /// Whether the table for copies was made.
     staged: Cell<bool>,
+    watch: Watch<'a>,
+    /// What is being worked on, for whoever watches.
+    at: RefCell<String>,
 }
 
 impl<'a> Site<'a> {
@@ -89,6 +95,7 @@ impl<'a> Site<'a> {
         journal: &'a Journal,
         table: &str,
         folder: PathBuf,
+        watch: Watch<'a>,
     ) -> Result<Self, Error> {
         let can = questdb::abilities(cx, server, limits())?;
         let table = questdb::table(cx, server, table, limits())?;
@@ -110,7 +117,20 @@ impl<'a> Site<'a> {
             columns,
             table,
             staged: Cell::new(false),
+            watch,
+            at: RefCell::default(),
         })
+    }
+
+    /// What is worked on from now on.
+    pub(super) fn at(&self, line: String) {
+        (self.watch)(&line, "");
+        self.at.replace(line);
+    }
+
+    /// What is done with it.
+    pub(super) fn step(&self, step: &str) {
+        (self.watch)(&self.at.borrow(), step);
     }
 
     pub(super) fn exec(&self, cx: &Cx, sql: &str) -> Result<(), Error> {
@@ -211,6 +231,6 @@ pub(super) fn limits() -> Limits {
     }
 }
 
-fn now() -> String {
+pub(super) fn now() -> String {
     Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
 }

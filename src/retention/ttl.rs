@@ -52,6 +52,11 @@ impl Site<'_> {
                 return Ok(judged.iter().map(left).collect());
             }
         };
+        self.at(format!(
+            "{}: {} partitions, by a time to live, which its views survive",
+            plan.table,
+            judged.len()
+        ));
         let mut works = Vec::new();
         for partition in judged {
             let mut work = Work {
@@ -100,7 +105,6 @@ impl Site<'_> {
             };
             return works.iter().map(left).collect();
         };
-        let _hold = options.busy.hold();
         let cx = &self.firm;
         self.end("ttl_before", self.table.ttl.as_deref().unwrap_or("0h"))?;
         for work in &works {
@@ -125,6 +129,7 @@ impl Site<'_> {
         self.set_ttl_back()?;
         let mut ended = Vec::new();
         for work in &works {
+            self.tell("drop", &work.name, "by a time to live");
             ended.push(match self.count(cx, work)? {
                 0 => self.close(work, foreign)?,
                 _ => self.leave(work, "refused", "views depend on the table, and the server counts its time to live from the newest row, which is too old")?,

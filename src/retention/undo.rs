@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Error;
 use super::partition::{Ended, Work, step};
 use super::remove::{file_name, journal_name};
-use super::site::{Site, limits, stage_name};
+use super::site::{Site, Watch, limits, stage_name};
 use crate::journal::{self, Journal};
 use crate::questdb::{self, Server, quote_name};
 use crate::run::Cx;
@@ -45,8 +45,9 @@ pub fn undo(
     table: &str,
     run: &str,
     busy: &super::Busy,
-    watch: &dyn Fn(&str),
+    watch: Watch<'_>,
 ) -> Result<Undone, Error> {
+    let _hold = busy.hold();
     let name = journal_name(server, table);
     let Some(told) = journal::look(state, &name, Some(run))? else {
         return Err(Error::Invalid(format!(
@@ -61,7 +62,7 @@ pub fn undo(
     let data = json!({ "table": table, "run": run });
     let journal = Journal::open(state, &format!("{name}-undo-{run}"), "undo", &at(), &data)?;
     let folder = super::export::folder(state, run).join(file_name(table));
-    let site = Site::new(cx, server, &journal, table, folder)?;
+    let site = Site::new(cx, server, &journal, table, folder, watch)?;
     let mut undone = Undone {
         run: run.to_owned(),
         table: site.table.name.clone(),
@@ -91,7 +92,7 @@ pub fn undo(
             continue;
         }
         cx.check()?;
-        watch(&format!(
+        site.at(format!(
             "{table} {partition}: {} rows come back",
             ended.deleted
         ));
@@ -105,7 +106,6 @@ pub fn undo(
                 ended.deleted
             )));
         }
-        let _hold = busy.hold();
         bring_back(&site, &work, rows)?;
         site.end(partition, rows)?;
         site.tell("undo", partition, &format!("{rows} rows are back"));

@@ -83,7 +83,7 @@ fn no_partitions(server: &Server) {
         &[],
         &rules,
         &options(state.path(), RUN),
-        &|_| {},
+        &|_, _| {},
     );
     assert!(
         matches!(&refused, Err(Error::Invalid(why)) if why.contains("not partitioned")),
@@ -275,7 +275,7 @@ fn views(server: &Server) {
         &names(&found),
         &by_volume,
         &options(state.path(), RUN),
-        &|_| {},
+        &|_, _| {},
     );
     assert!(
         matches!(&refused, Err(Error::Invalid(why)) if why.contains(&view)),
@@ -313,7 +313,7 @@ fn views(server: &Server) {
         &names(&found),
         &by_volume_until(&text),
         &by_force,
-        &|_| {},
+        &|_, _| {},
     )
     .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(removed.failed, None, "{removed:?}");

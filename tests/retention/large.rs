@@ -115,7 +115,7 @@ fn twenty_years(server: &Server) {
         &meant,
         &rules,
         &options(state.path(), "20240101T000000-1"),
-        &|_| {},
+        &|_, _| {},
     )
     .unwrap_or_else(|e| panic!("{e}"));
     let took = began.elapsed();

@@ -126,7 +126,7 @@ fn each_rule(server: &Server) {
                 &table,
                 "r1",
                 &retention::Busy::default(),
-                &|_| {},
+                &|_, _| {},
             )
             .unwrap_or_else(|error| panic!("{why}: {error}"));
             assert_eq!(undone.rows, removed.deleted, "{why}");

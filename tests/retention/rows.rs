@@ -237,7 +237,7 @@ pub(crate) fn remove(server: &Server, table: &str, rules: &[Rule], options: &Opt
         &names,
         rules,
         options,
-        &|_| {},
+        &|_, _| {},
     )
     .unwrap_or_else(|error| panic!("{table}: {error}"))
 }

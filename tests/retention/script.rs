@@ -67,7 +67,7 @@ fn dry_and_real(operator: &Operator, server: &Server) {
     let gone = table(&written, "market_data")["deleted"].clone();
     assert!(
         metrics.contains(&format!(
-            "retention_deletions_total{{table=\"market_data\",reason=\"age_cutoff\"}} {gone}.0\n"
+            "retention_deletions_total{{reason=\"age_cutoff\",table=\"market_data\"}} {gone}.0\n"
         )),
         "{metrics}"
     );
@@ -353,6 +353,34 @@ fn tunables_of_the_service(operator: &Operator) {
     drop(container);
 }
 
+/// The metrics go to a Pushgateway, and what counts goes on from what is there.
+fn pushed(operator: &Operator) {
+    let gateway = Container::start(&env("PUSHGATEWAY_IMAGE"), 9091, &[], &[]);
+    let url = format!("http://127.0.0.1:{}", gateway.port);
+    let page = || {
+        let sql = std::process::Command::new("curl")
+            .args(["-sS", &format!("{url}/metrics")])
+            .output();
+        String::from_utf8_lossy(&sql.unwrap_or_else(|e| panic!("{e}")).stdout).into_owned()
+    };
+    crate::server::eventually(|| {
+        if page().contains("# ") {
+            Ok(())
+        } else {
+            Err("it is starting")
+        }
+    });
+    for runs in ["1", "2"] {
+        operator.done(
+            &["--apply", "--table", "news_items", "--pushgateway", &url],
+            0,
+        );
+        let page = page();
+        let line = format!("retention_runs_total{{instance=\"\",job=\"retention\"}} {runs}\n");
+        assert!(page.contains(&line), "{runs}: {page}");
+    }
+}
+
 /// A plan says what would go, and applying it does that.
 fn planned(operator: &Operator, server: &Server) {
     let file = operator.world.path("retention.plan").display().to_string();
@@ -373,6 +401,7 @@ fn all(image: &str) {
     dry_and_real(&operator, &server);
     planned(&operator, &server);
     tunables_of_the_service(&operator);
+    pushed(&operator);
     refusals(&operator, &server);
     service_in_windows(&operator, &server);
     spike(&operator, &server);

@@ -168,7 +168,7 @@ print(retention::undo(db, "market_data", "20261128T020000-4711").rows);"#,
                     a.str("table"),
                     a.str("run"),
                     &busy(call),
-                    &|line| working.say(line),
+                    &|line, step| working.step(line, step),
                 )?;
                 Ok(UNDONE.record(&undone))
             },
@@ -361,7 +361,7 @@ fn remove(call: &Call<'_>) -> Answer {
         &names,
         &rules,
         &options,
-        &|line| working.say(line),
+        &|line, step| working.step(line, step),
     )?;
     Ok(REMOVED.record(&removed))
 }
