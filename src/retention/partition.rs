@@ -64,8 +64,8 @@ pub struct Ended {
     pub by_rule: Vec<i64>,
     /// The file that holds all its rows.
     pub export: Option<PathBuf>,
-    /// Transactions of others that the table took between the last proof and the drop. Rows that they brought into this
-    /// partition are lost.
+    /// Transactions of others that the table took while this was dropped. Rows that they brought into this partition may be
+    /// lost.
     pub foreign: i64,
     /// Why it was left, or what else is to be known.
     pub note: Option<String>,
@@ -150,6 +150,14 @@ impl Site<'_> {
     pub(super) fn all(&self, work: &Work) -> String {
         let (list, name) = (&self.list, &self.name);
         format!("SELECT {list} FROM {name} WHERE {}", self.window(work))
+    }
+
+    /// One exact name: a list stops at the first that is missing, and anything longer is cut to its partition [measured].
+    pub(super) fn drop_statement(&self, work: &Work) -> String {
+        format!(
+            "ALTER TABLE {} DROP PARTITION LIST '{}'",
+            self.name, work.name
+        )
     }
 
     pub(super) fn staged(&self, work: &Work) -> Result<String, Error> {
@@ -359,14 +367,10 @@ impl Site<'_> {
         self.end(&step("gate", &work.name), proven)?;
         self.step("dropping");
         self.begin(&step("drop", &work.name))?;
-        let sql = format!(
-            "ALTER TABLE {} DROP PARTITION LIST '{}'",
-            self.name, work.name
-        );
-        self.exec(cx, &sql)?;
+        self.exec(cx, &self.drop_statement(work))?;
         let after = self.sequencer(cx)?;
         // Ours is one.
-        let foreign = after
+        let mut foreign = after
             .zip(proven)
             .map_or(0, |(after, before)| after - before - 1);
         self.settle(cx, &self.table.name)?;
@@ -380,18 +384,24 @@ impl Site<'_> {
         }
         self.end(&step("drop", &work.name), foreign)?;
         if work.verdict == Verdict::Rewrite {
-            self.put_back(work, after.filter(|_| foreign == 0))?;
+            foreign += self.put_back(work, after.filter(|_| foreign == 0))?;
         }
         self.close(work, foreign)
     }
 
-    /// The copy goes back. `before`: the sequencer, where nobody else wrote since the drop.
-    pub(super) fn put_back(&self, work: &Work, before: Option<i64>) -> Result<(), Error> {
+    /// The copy goes back. `before`: the sequencer, where nobody else wrote since the drop. Gives the transactions of others that it
+    /// may have written over: where rows replace each other, an old one that is put back replaces a new one.
+    pub(super) fn put_back(&self, work: &Work, before: Option<i64>) -> Result<i64, Error> {
         let cx = &self.firm;
         self.step("putting back what stays");
         self.begin(&step("insert", &work.name))?;
         let staged = self.staged(work)?;
         self.insert(cx, &self.name, &staged)?;
+        let written = self.sequencer(cx)?.zip(before);
+        let over = match self.table.dedup == Some(true) {
+            true => written.map_or(0, |(now, before)| now - before - 1),
+            false => 0,
+        };
         self.settle(cx, &self.table.name)?;
         let wrong = self.differ(cx, &self.all(work), &staged)? && {
             // More rows than were put back are of others, and then the sequencer must have moved for them.
@@ -407,7 +417,8 @@ impl Site<'_> {
                 exported(work)
             )));
         }
-        self.end(&step("insert", &work.name), ())
+        self.end(&step("insert", &work.name), ())?;
+        Ok(over)
     }
 
     /// Says in the journal that a partition is done.
@@ -415,7 +426,7 @@ impl Site<'_> {
         let mut ended = Ended::done(work, foreign);
         if foreign > 0 {
             ended.note = Some(format!(
-                "{foreign} transactions of others came between the last proof and the drop: rows that they brought from {} on, before {}, are lost{}",
+                "{foreign} transactions of others came while it was dropped: rows that they brought from {} on, before {}, may be lost{}",
                 work.from.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
                 work.to.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
                 exported(work)

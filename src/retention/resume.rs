@@ -58,7 +58,7 @@ impl Site<'_> {
             let copy = done("stage").and_then(serde_json::Value::as_u64);
             let still = STILL.max(Duration::from_millis(copy.unwrap_or(0) * 3));
             let names = [self.table.name.as_str(), work.stage.as_str()];
-            let drop = format!("DROP PARTITION LIST '{}'", work.name);
+            let drop = self.drop_statement(work);
             for words in [drop.as_str(), work.stage.as_str()] {
                 questdb::quiet(cx, self.server, self.can, &names, words, still, limits())?;
                 if !self.can.activity {
@@ -75,7 +75,7 @@ impl Site<'_> {
         if done("drop").is_none() && !begun("insert") && self.count(cx, work)? >= work.rows {
             return self.leave(work, "none", again);
         }
-        let foreign = done("drop")
+        let mut foreign = done("drop")
             .and_then(serde_json::Value::as_i64)
             .unwrap_or(0);
         if work.verdict == Verdict::Rewrite && done("insert").is_none() {
@@ -86,9 +86,9 @@ impl Site<'_> {
             };
             match missing {
                 0 => {}
-                all if all == work.keep => self.put_back(work, None)?,
+                all if all == work.keep => foreign += self.put_back(work, None)?,
                 // Written again, a row replaces itself.
-                _ if self.table.dedup == Some(true) => self.put_back(work, None)?,
+                _ if self.table.dedup == Some(true) => foreign += self.put_back(work, None)?,
                 some => {
                     return Err(Error::Unclear(format!(
                         "{some} of {} rows that stay are missing in `{}` of `{}`, which no statement of this tool leaves behind; the copy is in the table `{}`{}",

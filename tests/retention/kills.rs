@@ -210,10 +210,13 @@ fn server_killed(image: &str) {
         let table = create(&server, form);
         fill(&server, &table, &data);
         let twin = twin(&server, &table);
-        let dying = container.clone();
+        // Not for ever: the proxy's thread outlives the test, and its container must not.
+        let dying = Arc::downgrade(&container);
         let proxy = Arc::new(Proxy::start(port(), move |request, _| {
             if request == point {
-                dying.lock().unwrap_or_else(|e| panic!("{e}")).kill();
+                if let Some(container) = dying.upgrade() {
+                    container.lock().unwrap_or_else(|e| panic!("{e}")).kill();
+                }
                 return Go::Nowhere;
             }
             Go::On

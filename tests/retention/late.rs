@@ -108,7 +108,7 @@ fn noticed(port: u16) {
     );
     let why = removed.failed.clone().unwrap_or_default();
     assert!(
-        why.starts_with("1 transactions of others came between"),
+        why.starts_with("1 transactions of others came while it was dropped"),
         "{removed:?}"
     );
     assert!(
@@ -123,6 +123,27 @@ fn noticed(port: u16) {
         .filter(|r| !(r.at < day("2024-02-12") && r.volume == Some(0)))
         .count();
     assert_eq!(ids(&server, &table), (stay as i64, 0));
+    drop_all(&server, &[&table]);
+}
+
+/// Where rows replace each other, one that comes while the partition is away would be replaced by the old one that is put back:
+/// that is noticed, too.
+fn written_over(port: u16) {
+    let (server, data) = (at(port), data());
+    let form = Form {
+        unit: "DAY",
+        wal: true,
+        dedup: true,
+    };
+    let table = create(&server, form);
+    fill(&server, &table, &data);
+    let proxy = late(port, &table, "DROP PARTITION LIST", "INTO \"tradeops_test");
+    let state = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
+    let rules = [rule("volume", "2024-02-12", Some("volume = 0"))];
+    let options = options(state.path(), "20240101T000000-1");
+    let removed = remove(&at(proxy.port), &table, &rules, &options);
+    let why = removed.failed.clone().unwrap_or_default();
+    assert!(why.contains("came while it was dropped"), "{removed:?}");
     drop_all(&server, &[&table]);
 }
 
@@ -207,5 +228,6 @@ pub(crate) fn all(port: u16) {
         never_lost(port, behind, words);
     }
     noticed(port);
+    written_over(port);
     written_all_the_time(port);
 }

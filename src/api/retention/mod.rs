@@ -7,7 +7,7 @@ mod shapes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::progress::Working;
 use super::questdb::{DB, server, target};
@@ -90,7 +90,7 @@ for p in retention::plan(db, "options_data", rules).partitions { print(`${p.name
                     "budget",
                     Ty::Opt(&Ty::Duration),
                     "()",
-                    "after this long no other partition is begun",
+                    "so long after the run's first call of this namespace no other partition is begun",
                 ),
                 TIMEOUT,
             ],
@@ -257,8 +257,22 @@ fn key(call: &Call<'_>) -> String {
     format!("{} {}", target(a), a.str("table"))
 }
 
+/// What is left of the time in which something new may be begun.
+fn budget(call: &Call<'_>) -> Option<Duration> {
+    let most = call.args().opt_duration("budget")?;
+    Some(most.saturating_sub(began(call).elapsed()))
+}
+
+/// When this run called the namespace first: to plan.
+fn began(call: &Call<'_>) -> Instant {
+    struct Began(Instant);
+    let resources = call.run().resources();
+    resources.get_or(|| Began(Instant::now())).0
+}
+
 /// A plan that is made now.
 fn planned(call: &Call<'_>) -> Result<Arc<Planned>, Failure> {
+    began(call);
     let a = call.args();
     let limits = Limits {
         rows: 1_000_000,
@@ -345,7 +359,7 @@ fn remove(call: &Call<'_>) -> Answer {
         undo: a.bool("undo"),
         active: a.bool("active"),
         views: a.bool("views"),
-        budget: a.opt_duration("budget"),
+        budget: budget(call),
         busy: busy(call),
     };
     let working = Working::begin(call);

@@ -2,7 +2,7 @@
 
 use super::rules::{self, RULES};
 use super::shapes::{ROWS_PLAN, ROWS_REMOVED};
-use super::{ERRORS, TABLE, run_name, state};
+use super::{ERRORS, TABLE, began, budget, run_name, state};
 use crate::api::postgres::{DB, server, target};
 use crate::api::progress::Working;
 use crate::api::{Call, Failure, Param, Primitive, Ty, option, param};
@@ -39,7 +39,7 @@ pub(super) const REMOVE: Primitive = Primitive {
             "budget",
             Ty::Opt(&Ty::Duration),
             "()",
-            "after this long no other batch is begun",
+            "so long after the run's first call of this namespace no other batch is begun",
         ),
     ],
     returns: Ty::Record(&ROWS_REMOVED),
@@ -57,7 +57,7 @@ print(retention::remove_rows(db, "social_posts", "published_at", [#{ name: "age"
             state: state(call)?,
             undo: a.bool("undo"),
             batch: a.int("batch"),
-            budget: a.opt_duration("budget"),
+            budget: budget(call),
         };
         let working = Working::begin(call);
         let removed = retention::remove_rows(
@@ -102,6 +102,7 @@ print(retention::undo_rows(db, "social_posts", "20261128T020000-4711"));"#,
 };
 
 fn plan(call: &Call<'_>) -> Result<RowsPlan, Failure> {
+    began(call);
     let a = call.args();
     let (table, column) = (a.str("table"), a.str("column"));
     let rules = rules::read(a)?;

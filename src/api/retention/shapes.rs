@@ -113,7 +113,7 @@ pub(super) static ENDED: Shape = Shape {
         field(
             "foreign",
             Ty::Int,
-            "transactions of others that came between the last proof and the drop: rows that they brought into this partition are lost",
+            "transactions of others that came while it was dropped: rows that they brought into this partition may be lost",
         ),
         field("note", Ty::Opt(&Ty::Str), "what else is to be known"),
         field("ms", Ty::Int, "how long it took, in milliseconds"),
