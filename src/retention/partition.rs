@@ -243,6 +243,9 @@ impl Site<'_> {
                 ),
             );
         }
+        if let Some(why) = plan.no_export.as_ref().filter(|_| options.undo) {
+            return left("refused", &format!("it could not be brought back: {why}"));
+        }
         let mut work = Work {
             name: name.to_owned(),
             from: planned.from,

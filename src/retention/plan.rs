@@ -35,6 +35,8 @@ pub struct Plan {
     pub refused: Option<String>,
     /// Why nothing can be written anew; whole partitions can be dropped.
     pub no_rewrite: Option<String>,
+    /// Why no row could be brought back from an export.
+    pub no_export: Option<String>,
     /// The partitions that were looked at, oldest first.
     pub partitions: Vec<Judged>,
 }
@@ -95,6 +97,7 @@ pub fn plan(
         views: questdb::views(cx, server, can.views, &found.name, limits)?,
         refused: None,
         no_rewrite: None,
+        no_export: None,
         partitions: Vec::new(),
     };
     // What is accepted and not applied would be counted as missing.
@@ -118,16 +121,17 @@ pub fn plan(
         plan.refused = Some("it is not partitioned, and only partitions can be dropped".into());
         return Ok(plan);
     }
-    if found.wal == Some(false) {
-        plan.no_rewrite = Some(format!(
+    let inexact = columns.iter().find(|(_, ty)| !EXACT.contains(&ty.as_str()));
+    plan.no_export = inexact.map(|(name, ty)| {
+        format!("`{name}` is a {ty}, of which no exact copy can be written down")
+    });
+    plan.no_rewrite = match found.wal {
+        Some(false) => Some(format!(
             "it has no write-ahead log, so that what is written meanwhile could not be noticed: `ALTER TABLE {} SET TYPE WAL`, and restart the server",
             found.name
-        ));
-    } else if let Some((name, ty)) = columns.iter().find(|(_, ty)| !EXACT.contains(&ty.as_str())) {
-        plan.no_rewrite = Some(format!(
-            "`{name}` is a {ty}, of which no copy can be proven equal"
-        ));
-    }
+        )),
+        _ => plan.no_export.clone(),
+    };
     let present: Vec<Rule> = present.into_iter().cloned().collect();
     let judged = questdb::classify(cx, server, &found.name, &present, limits)?;
     if judged.missing_rows > 0 {

@@ -92,7 +92,7 @@ fn no_partitions(server: &Server) {
     drop_all(server, &[&table]);
 }
 
-/// Types whose rows cannot be proven equal are not written anew.
+/// Types of which no exact copy can be written down: dropped for good when asked, and not with an undo that would be none.
 fn other_types(server: &Server) {
     let table = crate::server::unique("n");
     run(
@@ -101,14 +101,109 @@ fn other_types(server: &Server) {
             "CREATE TABLE {table} (ts TIMESTAMP, volume LONG, place GEOHASH(5c)) TIMESTAMP(ts) PARTITION BY DAY WAL"
         ),
     );
-    let found = plan(server, &table, &[rule("age", "2024-02-12", None)]);
+    run(
+        server,
+        &format!(
+            "INSERT INTO {table} (ts, volume) VALUES ('2024-02-10T00:00:00.000000Z', 0), ('2024-02-20T00:00:00.000000Z', 0)"
+        ),
+    );
+    settle(server, &table);
+    let rules = [rule("age", "2024-02-12", None)];
+    let found = plan(server, &table, &rules);
     assert!(
         found
             .no_rewrite
+            .as_deref()
             .is_some_and(|why| why.contains("`place` is a GEOHASH")),
-        "{table}"
+        "{found:?}"
+    );
+    let state = state();
+    let mut options = options(state.path(), RUN);
+    let removed = remove(server, &table, &rules, &options);
+    assert_eq!(removed.partitions[0].outcome, "refused", "{removed:?}");
+    (options.undo, options.run) = (false, "20240101T000000-2".into());
+    let removed = remove(server, &table, &rules, &options);
+    assert_eq!(
+        (removed.partitions[0].outcome.as_str(), removed.deleted),
+        ("dropped", 1),
+        "{removed:?}"
+    );
+    let undone = retention::undo(
+        &Cx::detached(),
+        server,
+        state.path(),
+        &table,
+        &options.run,
+        &retention::Busy::default(),
+        &|_, _| {},
+    );
+    assert!(
+        matches!(&undone, Err(Error::Invalid(why)) if why.contains("wrote no exports")),
+        "{undone:?}"
     );
     drop_all(server, &[&table]);
+}
+
+/// Every type that is exported comes back as it was.
+fn every_type(server: &Server, newer: bool) {
+    let (table, more, values) = (
+        crate::server::unique("n"),
+        if newer { ", v VARCHAR, ip IPv4" } else { "" },
+        if newer {
+            ", rnd_varchar(1, 20, 2), rnd_ipv4()"
+        } else {
+            ""
+        },
+    );
+    run(
+        server,
+        &format!(
+            "CREATE TABLE {table} (ts TIMESTAMP, other TIMESTAMP, u UUID, l LONG256, b BYTE, s SHORT, i INT, f FLOAT, d DOUBLE, c CHAR, day DATE, y SYMBOL, t STRING, ok BOOLEAN{more}) TIMESTAMP(ts) PARTITION BY DAY WAL"
+        ),
+    );
+    run(
+        server,
+        &format!(
+            "INSERT INTO {table} SELECT '2024-02-10T00:00:00.000000Z'::timestamp + x * 100000000L, rnd_timestamp(to_timestamp('1971', 'yyyy'), to_timestamp('2100', 'yyyy'), 2), rnd_uuid4(), rnd_long256(), rnd_byte(), rnd_short(), rnd_int(-2000000000, 2000000000, 2), rnd_float(2) * 1e9f, (rnd_double(2) - 0.5) * 1e4, rnd_char(), rnd_date(to_date('1971', 'yyyy'), to_date('2100', 'yyyy'), 2), rnd_symbol('A', 'it''s', '', null), rnd_str(1, 20, 2), rnd_boolean(){values} FROM long_sequence(3000)"
+        ),
+    );
+    settle(server, &table);
+    let twin = twin(server, &table);
+    let state = state();
+    let removed = remove(
+        server,
+        &table,
+        &[
+            rule("age", "2024-02-12", None),
+            rule("ok", "2024-02-13", Some("ok = true")),
+        ],
+        &options(state.path(), RUN),
+    );
+    assert_eq!(removed.failed, None, "{removed:?}");
+    assert!(
+        removed.partitions.iter().all(retention::Ended::is_done),
+        "{removed:?}"
+    );
+    retention::undo(
+        &Cx::detached(),
+        server,
+        state.path(),
+        &table,
+        RUN,
+        &retention::Busy::default(),
+        &|_, _| {},
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
+    for (one, other) in [(&table, &twin), (&twin, &table)] {
+        let sql =
+            format!("SELECT count() AS n FROM (SELECT * FROM {one} EXCEPT SELECT * FROM {other})");
+        assert_eq!(number(server, &sql), 0, "{one} except {other}");
+    }
+    assert_eq!(
+        number(server, &format!("SELECT count() AS n FROM {table}")),
+        3000
+    );
+    drop_all(server, &[&table, &twin]);
 }
 
 /// A partition in pieces goes as one, and is counted as one.
@@ -346,6 +441,7 @@ fn all(image: &str, newer: bool) {
     no_log(&server);
     no_partitions(&server);
     other_types(&server);
+    every_type(&server, newer);
     split(&server);
     suspended(&server, &container, newer);
     damaged(&server, &container);

@@ -76,6 +76,11 @@ pub(super) static PLAN: Shape = Shape {
             "why only whole partitions can be removed",
         ),
         field(
+            "no_export",
+            Ty::Opt(&Ty::Str),
+            "why no row could be brought back: with `undo` nothing is removed then",
+        ),
+        field(
             "partitions",
             Ty::List(&Ty::Record(&JUDGED)),
             "those that begin before the newest `before`, oldest first",
