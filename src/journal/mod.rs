@@ -236,6 +236,20 @@ pub fn works(state: &Path, prefix: &str, run: &str) -> Result<Vec<Value>, Error>
     Ok(found)
 }
 
+/// Removes the journals of a finished run of all works whose name begins with `prefix`.
+pub fn forget(state: &Path, prefix: &str, run: &str) -> Result<(), Error> {
+    let folder = state.join("journals");
+    let (prefix, ending) = (harmless(prefix), format!(".{}.jsonl", harmless(run)));
+    for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&prefix) && name.ends_with(&ending) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(|source| Error { path, source })?;
+        }
+    }
+    Ok(())
+}
+
 fn read(path: &Path) -> io::Result<State> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,

@@ -17,6 +17,7 @@ use url::form_urlencoded;
 
 use super::Error;
 use super::site::{Site, limits};
+use crate::journal;
 use crate::questdb::{self, quote_name, quote_text};
 use crate::run::Cx;
 
@@ -330,9 +331,10 @@ pub fn expire(state: &Path, keep: Duration) -> Result<Expired, Error> {
                 path: entry.path(),
                 why: error.to_string(),
             })?;
-            expired
-                .runs
-                .push(entry.file_name().to_string_lossy().into_owned());
+            let run = entry.file_name().to_string_lossy().into_owned();
+            // Without its exports a run's journals are of no use.
+            journal::forget(state, "retention-", &run)?;
+            expired.runs.push(run);
         }
     }
     expired.runs.sort();

@@ -63,7 +63,7 @@ pub struct Ended {
     /// The same by rule.
     pub by_rule: Vec<i64>,
     /// The file that holds all its rows.
-    pub export: Option<PathBuf>,
+    pub exported: Option<PathBuf>,
     /// Transactions of others that the table took while this was dropped. Rows that they brought into this partition may be
     /// lost.
     pub foreign: i64,
@@ -81,7 +81,7 @@ impl Ended {
             rows: 0,
             deleted: 0,
             by_rule: Vec::new(),
-            export: None,
+            exported: None,
             foreign: 0,
             note: Some(note.into()),
             ms: 0,
@@ -96,7 +96,7 @@ impl Ended {
             rows: work.rows,
             deleted: work.rows - work.keep,
             by_rule: work.by_rule.clone(),
-            export: work.export.clone(),
+            exported: work.export.clone(),
             foreign,
             note: None,
             ms: 0,

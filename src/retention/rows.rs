@@ -47,7 +47,7 @@ pub struct RowsRemoved {
     /// Whether the time was up before all of it was done.
     pub left: bool,
     /// The file with the rows.
-    pub export: Option<PathBuf>,
+    pub exported: Option<PathBuf>,
 }
 
 /// How rows are deleted.
@@ -218,7 +218,7 @@ pub fn remove_rows(
         deleted: 0,
         batches: 0,
         left: false,
-        export: options.undo.then(|| path.clone()),
+        exported: options.undo.then(|| path.clone()),
     };
     // A row that was changed since it was chosen is looked at again by the server, and only then deleted.
     let sql = format!(

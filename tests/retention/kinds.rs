@@ -206,6 +206,53 @@ fn every_type(server: &Server, newer: bool) {
     drop_all(server, &[&table, &twin]);
 }
 
+/// Exports go when nobody wants them back any more, and the journals with them.
+fn expired(server: &Server) {
+    let data = rows("2024-02-10", TimeDelta::minutes(48), 90);
+    let table = create(
+        server,
+        Form {
+            unit: "DAY",
+            wal: true,
+            dedup: false,
+        },
+    );
+    fill(server, &table, &data);
+    let state = state();
+    for (run, before) in [(RUN, "2024-02-11"), ("20240101T000000-2", "2024-02-12")] {
+        assert!(
+            remove(
+                server,
+                &table,
+                &[rule("age", before, None)],
+                &options(state.path(), run)
+            )
+            .deleted
+                > 0
+        );
+    }
+    let expire = |keep: u64| {
+        retention::expire(state.path(), std::time::Duration::from_secs(keep))
+            .unwrap_or_else(|e| panic!("{e}"))
+    };
+    assert!(expire(600).runs.is_empty());
+    let journals = || std::fs::read_dir(state.path().join("journals")).map_or(0, Iterator::count);
+    let before = journals();
+    assert_eq!(expire(0).runs, [RUN, "20240101T000000-2"]);
+    assert_eq!(journals(), before - 1, "the first run's");
+    let undone = retention::undo(
+        &Cx::detached(),
+        server,
+        state.path(),
+        &table,
+        "20240101T000000-2",
+        &retention::Busy::default(),
+        &|_, _| {},
+    );
+    assert!(undone.is_err_and(|e| e.to_string().contains("cannot read the export")));
+    drop_all(server, &[&table]);
+}
+
 /// A partition in pieces goes as one, and is counted as one.
 fn split(server: &Server) {
     let data = rows("2024-02-10", TimeDelta::minutes(2), 3000);
@@ -442,6 +489,7 @@ fn all(image: &str, newer: bool) {
     no_partitions(&server);
     other_types(&server);
     every_type(&server, newer);
+    expired(&server);
     split(&server);
     suspended(&server, &container, newer);
     damaged(&server, &container);

@@ -381,6 +381,52 @@ fn pushed(operator: &Operator) {
     }
 }
 
+/// A run that was killed leaves work, which is told, and ended even where a guard stops everything else.
+fn cut_off(operator: &Operator, server: &Server) {
+    let dying = Proxy::start(operator.port, |_, asked| {
+        if asked.contains("DROP PARTITION LIST") {
+            std::thread::sleep(Duration::from_secs(600));
+        }
+        Go::On
+    });
+    let url = format!("http://127.0.0.1:{}", dying.port);
+    let args = [
+        "--policy",
+        "service",
+        "--table",
+        "news_items",
+        "--apply",
+        "--accept-spike",
+        "--questdb-url",
+        &url,
+    ];
+    let running = operator.call(&args).start();
+    std::thread::sleep(Duration::from_secs(4));
+    running.signal(Signal::KILL);
+    running.end();
+    dying.let_through();
+    let told = operator.done(&["--table", "news_items", "--questdb-url", &url], 0);
+    assert!(
+        told.err
+            .contains("a run was cut off in news_items: --apply brings it to its end"),
+        "{}",
+        told.err
+    );
+    operator.done(&args, 0);
+    let wanted = &service()[1];
+    let stay = |table: &str| {
+        count(
+            server,
+            &format!(
+                "(SELECT * FROM {table} WHERE CASE WHEN ({}) THEN 1 ELSE 0 END = 0)",
+                wanted.means
+            ),
+        )
+    };
+    assert_eq!(stay("news_items"), stay("news_items_twin"));
+    assert_eq!(count(server, "news_items"), stay("news_items"));
+}
+
 /// A plan says what would go, and applying it does that.
 fn planned(operator: &Operator, server: &Server) {
     let file = operator.world.path("retention.plan").display().to_string();
@@ -405,6 +451,8 @@ fn all(image: &str) {
     refusals(&operator, &server);
     service_in_windows(&operator, &server);
     spike(&operator, &server);
+    anew(&server);
+    cut_off(&Operator::new(container.port), &server);
     anew(&server);
     interrupted(&Operator::new(container.port), &server);
 }

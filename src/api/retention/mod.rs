@@ -20,7 +20,9 @@ use crate::questdb::{Limits, Rule};
 use crate::retention::{self, Busy, Error, Options, Plan};
 use crate::run::held;
 use rules::RULES;
-use shapes::{CARRIED, ENDED, EXPIRED, JUDGED, PLAN, REMOVED, ROWS_PLAN, ROWS_REMOVED, UNDONE};
+use shapes::{
+    CARRIED, ENDED, EXPIRED, JUDGED, PLAN, REMOVED, ROWS_PLAN, ROWS_REMOVED, ROWS_UNDONE, UNDONE,
+};
 
 const TABLE: Param = param("table", Ty::Str, "the table's name");
 
@@ -207,6 +209,7 @@ print(retention::undo(db, "market_data", "20261128T020000-4711").rows);"#,
         &EXPIRED,
         &ROWS_PLAN,
         &ROWS_REMOVED,
+        &ROWS_UNDONE,
     ],
 };
 

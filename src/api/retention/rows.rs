@@ -1,7 +1,7 @@
 //! The part of `retention::` for tables of Postgres.
 
 use super::rules::{self, RULES};
-use super::shapes::{ROWS_PLAN, ROWS_REMOVED};
+use super::shapes::{ROWS_PLAN, ROWS_REMOVED, ROWS_UNDONE};
 use super::{ERRORS, TABLE, began, budget, run_name, state};
 use crate::api::postgres::{DB, server, target};
 use crate::api::progress::Working;
@@ -18,7 +18,7 @@ pub(super) const PLAN: Primitive = Primitive {
     errors: ERRORS,
     doc: "What rules would delete of a table of Postgres. Changes nothing. The conditions are those of `retention::plan`.",
     example: r#"let db = postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" });
-print(retention::plan_rows(db, "social_posts", "published_at", [#{ name: "age", before: time::ago("1825d") }]).delete_rows);"#,
+print(retention::plan_rows(db, "login_attempts", "at", [#{ name: "age", before: time::ago("1825d") }]).delete_rows);"#,
     target: |a| format!("{}/{}", target(a), a.str("table")),
     call: |call| Ok(ROWS_PLAN.record(&plan(call)?)),
     ..Primitive::READ
@@ -47,7 +47,7 @@ pub(super) const REMOVE: Primitive = Primitive {
     errors: ERRORS,
     doc: "Deletes from a table of Postgres what rules mean, the oldest first, in batches of their own transactions.\n\nA batch is committed when its rows are in the export. Counts are the server's. Cut off, the next run goes on: nothing is half done.",
     example: r#"let db = postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" });
-print(retention::remove_rows(db, "social_posts", "published_at", [#{ name: "age", before: time::ago("1825d") }]).deleted);"#,
+print(retention::remove_rows(db, "login_attempts", "at", [#{ name: "age", before: time::ago("1825d") }]).deleted);"#,
     target: |a| format!("{}/{}", target(a), a.str("table")),
     preview: Some(preview),
     call: |call| {
@@ -81,22 +81,18 @@ pub(super) const UNDO: Primitive = Primitive {
         TABLE,
         param("run", Ty::Str, "the run that deleted, as it said"),
     ],
-    returns: Ty::Int,
+    returns: Ty::Record(&ROWS_UNDONE),
     errors: ERRORS,
-    doc: "Brings back what a run deleted from a table of Postgres, and gives the number of rows.\n\nEach batch goes in once, also when this is cut off and called again. Rows that are there already, by their key, are left alone.",
+    doc: "Brings back what a run deleted from a table of Postgres.\n\nEach batch goes in once, also when this is cut off and called again. Rows that are there already, by their key, are left alone.",
     example: r#"let db = postgres::connect("postgres://127.0.0.1:5432/trading", #{ user: "trading" });
-print(retention::undo_rows(db, "social_posts", "20261128T020000-4711"));"#,
+print(retention::undo_rows(db, "login_attempts", "20261128T020000-4711").rows);"#,
     target: |a| format!("{}/{}", target(a), a.str("table")),
     call: |call| {
         let a = call.args();
-        let back = retention::undo_rows(
-            call.cx(),
-            &server(a),
-            &state(call)?,
-            a.str("table"),
-            a.str("run"),
-        )?;
-        Ok(back.into())
+        let (table, run) = (a.str("table"), a.str("run"));
+        let rows = retention::undo_rows(call.cx(), &server(a), &state(call)?, table, run)?;
+        let undone = serde_json::json!({ "run": run, "table": table, "rows": rows });
+        Ok(ROWS_UNDONE.record(&undone))
     },
     ..Primitive::CHANGE
 };

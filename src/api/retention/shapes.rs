@@ -111,7 +111,7 @@ pub(super) static ENDED: Shape = Shape {
         field("deleted", Ty::Int, "rows that were removed"),
         field("by_rule", Ty::List(&Ty::Int), "the same by rule"),
         field(
-            "export",
+            "exported",
             Ty::Opt(&Ty::Str),
             "the file that holds all its rows as they were",
         ),
@@ -239,6 +239,16 @@ pub(super) static ROWS_REMOVED: Shape = Shape {
             Ty::Bool,
             "whether the time was up before all of it was done",
         ),
-        field("export", Ty::Opt(&Ty::Str), "the file with the rows"),
+        field("exported", Ty::Opt(&Ty::Str), "the file with the rows"),
+    ],
+};
+
+pub(super) static ROWS_UNDONE: Shape = Shape {
+    name: "RetentionRowsUndone",
+    doc: "What came back into a table of Postgres.",
+    fields: &[
+        field("run", Ty::Str, "the run that had deleted it"),
+        field("table", Ty::Str, "the table"),
+        field("rows", Ty::Int, "rows that are back"),
     ],
 };
