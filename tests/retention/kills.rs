@@ -162,12 +162,21 @@ fn tool_killed(server: &Server, port: u16, form: Form, step: usize) -> usize {
     }
 }
 
-fn all_points() -> bool {
-    std::env::var("TRADEOPS_KILL_POINTS").is_ok_and(|points| points == "all")
+/// Of so many requests one is a kill point: one of all of them, of as many as the variable says, or few.
+fn every(few: usize, most: usize) -> usize {
+    match std::env::var("TRADEOPS_KILL_POINTS").as_deref() {
+        Ok("all") => most,
+        Ok(number) => {
+            most * number
+                .parse::<usize>()
+                .unwrap_or_else(|e| panic!("TRADEOPS_KILL_POINTS: {e}"))
+        }
+        Err(_) => few,
+    }
 }
 
 fn on_both_forms(server: &Server, port: u16) {
-    let step = if all_points() { 1 } else { 17 };
+    let step = every(17, 1);
     for dedup in [false, true] {
         let form = Form {
             unit: "DAY",
@@ -203,7 +212,7 @@ fn server_killed(image: &str) {
         dedup: false,
     };
     let data = data();
-    let (mut point, step) = (25, if all_points() { 3 } else { 45 });
+    let (mut point, step) = (25, every(45, 3));
     loop {
         let why = format!("{image}: the server is killed at request {point}");
         let server = at(port());
