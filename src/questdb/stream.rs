@@ -1,16 +1,23 @@
 //! The rows of one statement as they come, without holding them: each is the text of its JSON array.
 
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
+use reqwest::Response;
 use serde::Deserialize;
-use tokio::sync::mpsc;
 
 use super::transport::{self, Body, Fault};
 use super::{Error, Limits, Server, query, reply, statement};
 use crate::run::Cx;
 
 /// Pieces of the body that may wait for whoever takes the rows.
-const AHEAD: usize = 16;
+const AHEAD: usize = 64;
+
+/// How long to wait for a place among them.
+const FULL: Duration = Duration::from_millis(1);
+
+/// How soon whoever takes the rows notices that it was stopped.
+const NOTICE: Duration = Duration::from_millis(10);
 
 /// What comes behind the rows.
 #[derive(Deserialize)]
@@ -35,35 +42,20 @@ pub fn stream(
     address.query_pairs_mut().append_pair("nm", "true");
     query::short_enough(&address)?;
     let began = Instant::now();
-    let left = || limits.time.saturating_sub(began.elapsed());
     let late = || Error::Timeout {
         server: server.name(),
         limit: limits.time,
     };
-    let (send, mut pieces) = mpsc::channel::<Result<Vec<u8>, Fault>>(AHEAD);
+    let (send, pieces) = mpsc::sync_channel::<Result<Vec<u8>, Fault>>(AHEAD);
     let asked = server.clone();
     let head = cx.wait(async move {
         let head = tokio::time::timeout(limits.time, transport::start(&asked, address)).await;
-        let Ok(Ok(mut response)) = head else {
+        let Ok(Ok(response)) = head else {
             return head.map(|head| head.map(|response| response.status().as_u16()));
         };
         let status = response.status().as_u16();
         // Ends with the body, or when nobody takes its pieces any more: that closes the connection.
-        tokio::spawn(async move {
-            let mut bytes = 0;
-            loop {
-                let piece = match response.chunk().await {
-                    Ok(Some(piece)) => Ok(piece.to_vec()),
-                    Ok(None) => return,
-                    Err(_) => Err(Fault::Cut { status, bytes }),
-                };
-                bytes += piece.as_ref().map_or(0, Vec::len);
-                let last = piece.is_err();
-                if send.send(piece).await.is_err() || last {
-                    return;
-                }
-            }
-        });
+        tokio::spawn(hand_on(response, send));
         Ok(Ok(status))
     })?;
     let status = match head {
@@ -73,29 +65,44 @@ pub fn stream(
     };
     let mut rows = Rows::default();
     loop {
-        let piece;
-        (pieces, piece) = match pieces.try_recv() {
-            Ok(piece) => (pieces, Some(piece)),
-            Err(mpsc::error::TryRecvError::Disconnected) => break,
-            Err(mpsc::error::TryRecvError::Empty) => {
-                let most = left();
-                if most == Duration::ZERO {
-                    return Err(late());
-                }
-                cx.wait(async move {
-                    let piece = tokio::time::timeout(most, pieces.recv()).await;
-                    (pieces, piece.ok().flatten())
-                })?
-            }
-        };
-        match piece {
-            Some(Ok(piece)) => rows.take(&piece, &mut row)?,
-            Some(Err(fault)) => return Err(fault.error(server.name(), limits)),
-            None if left() == Duration::ZERO => return Err(late()),
-            None => break,
+        match pieces.recv_timeout(NOTICE) {
+            Ok(Ok(piece)) => rows.take(&piece, &mut row)?,
+            Ok(Err(fault)) => return Err(fault.error(server.name(), limits)),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        cx.check()?;
+        if began.elapsed() > limits.time {
+            return Err(late());
         }
     }
     rows.end(server, status)
+}
+
+/// Hands the pieces of a body on as fast as they are taken.
+async fn hand_on(mut response: Response, send: SyncSender<Result<Vec<u8>, Fault>>) {
+    let (status, mut bytes) = (response.status().as_u16(), 0);
+    loop {
+        let mut piece = match response.chunk().await {
+            Ok(Some(piece)) => Ok(piece.to_vec()),
+            Ok(None) => return,
+            Err(_) => Err(Fault::Cut { status, bytes }),
+        };
+        bytes += piece.as_ref().map_or(0, Vec::len);
+        let last = piece.is_err();
+        // A thread waits at the other end, and must not make one of the two that all connections share wait.
+        loop {
+            match send.try_send(piece) {
+                Ok(()) => break,
+                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(back)) => piece = back,
+            }
+            tokio::time::sleep(FULL).await;
+        }
+        if last {
+            return;
+        }
+    }
 }
 
 /// Where the text is.
