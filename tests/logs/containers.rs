@@ -15,8 +15,12 @@ fn objects(text: &str) -> Vec<Value> {
 #[test]
 fn history_is_in_the_order_of_time() {
     let (world, writers) = (World::new(), Writers::new());
+    // All begin in the same second, however long the engine takes to start them.
+    let begin = chrono::Utc::now().timestamp() + 6;
     let line = |n: u32| {
-        format!("for i in $(seq 1 30); do echo out{n} $i; echo err{n} $i >&2; sleep 0.0{n}; done")
+        format!(
+            "while [ $(date +%s) -lt {begin} ]; do sleep 0.01; done; for i in $(seq 1 30); do echo out{n} $i; echo err{n} $i >&2; sleep 0.0{n}; done"
+        )
     };
     let names = [1, 2, 3].map(|n| writers.run(&format!("m{n}"), "api", n, &[], &line(n)));
     for name in &names {
