@@ -288,7 +288,7 @@ fn apply(state: &mut State, line: Line) {
 }
 
 /// A part of a file's name, whatever it was.
-fn harmless(name: &str) -> String {
+pub(crate) fn harmless(name: &str) -> String {
     name.chars()
         .map(|c| {
             if c.is_alphanumeric() || matches!(c, '-' | '_') {

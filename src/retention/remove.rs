@@ -124,7 +124,7 @@ pub fn remove(
     let data = json!({ "server": server.name(), "table": plan.table, "folder": plan.folder });
     let work = journal_name(server, &plan.table);
     let open = || Journal::open(&options.state, &work, &options.run, &now(), &data);
-    let at = |run: &str| export::folder(&options.state, run).join(file_name(&plan.table));
+    let at = |run: &str| export::folder(&options.state, run).join(journal::harmless(&plan.table));
     let mut journal = open()?;
     let before = journal.told().run;
     strangers(cx, server, &plan.table, &[&before, &options.run])?;
@@ -307,9 +307,4 @@ fn freed(cx: &Cx, server: &Server, plan: &Plan, ended: &[Ended]) -> Result<i64, 
         .filter(|p| is(&p.name))
         .filter_map(|p| p.disk_bytes);
     Ok(before - after.sum::<i64>())
-}
-
-/// A table's name as a folder's.
-pub(super) fn file_name(table: &str) -> String {
-    table.replace(|c: char| !c.is_alphanumeric() && !"_-.".contains(c), "_")
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::export::{folder, private_folder};
+use crate::journal;
 use crate::postgres::{self, Limits, Parameter, Server};
 use crate::questdb::{Rule, quote_name, quote_text, timestamp};
 use crate::run::{Cx, Effect};
@@ -265,10 +266,8 @@ pub fn remove_rows(
 }
 
 fn export_path(state: &Path, run: &str, server: &Server, table: &str) -> PathBuf {
-    let name = format!("{}_{table}", server.name());
-    folder(state, run)
-        .join(super::remove::file_name(&name))
-        .with_extension("jsonl")
+    let name = journal::harmless(&format!("{}_{table}", server.name()));
+    folder(state, run).join(format!("{name}.jsonl"))
 }
 
 fn keep(path: &Path, line: &Line) -> std::io::Result<()> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Error;
 use super::partition::{Ended, Work, step};
-use super::remove::{file_name, journal_name};
+use super::remove::journal_name;
 use super::site::{Site, Watch, limits, stage_name};
 use crate::journal::{self, Journal};
 use crate::questdb::{self, Server, quote_name};
@@ -61,7 +61,7 @@ pub fn undo(
     };
     let data = json!({ "table": table, "run": run });
     let journal = Journal::open(state, &format!("{name}-undo-{run}"), "undo", &at(), &data)?;
-    let folder = super::export::folder(state, run).join(file_name(table));
+    let folder = super::export::folder(state, run).join(journal::harmless(table));
     let site = Site::new(cx, server, &journal, table, folder, watch)?;
     let mut undone = Undone {
         run: run.to_owned(),

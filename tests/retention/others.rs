@@ -156,6 +156,29 @@ fn rows_of_postgres_go_in_batches_and_come_back() {
             .unwrap_or_else(|e| panic!("{e}")),
         0
     );
+    // Another table of the same run has its own export.
+    exec(
+        server,
+        "CREATE TABLE other_posts AS SELECT id + 10000 AS id, published_at, relevance, title, seen, day FROM twin",
+    );
+    for table in ["social_posts", "other_posts"] {
+        let options = options(state.path(), "r3");
+        retention::remove_rows(
+            &cx,
+            server,
+            table,
+            "published_at",
+            &rules,
+            &options,
+            &|_| {},
+        )
+        .unwrap_or_else(|e| panic!("{table}: {e}"));
+    }
+    let back = retention::undo_rows(&cx, server, state.path(), "social_posts", "r3");
+    assert_eq!(back.unwrap_or_else(|e| panic!("{e}")), wanted);
+    assert_eq!(differ("SELECT * FROM twin"), 0);
+    let left = number(server, "SELECT count(*)::bigint FROM other_posts");
+    assert_eq!(left, 2000 - wanted, "nothing of it came back");
     let none = retention::undo_rows(&cx, server, state.path(), "social_posts", "r9");
     assert!(
         matches!(none, Err(retention::Error::Invalid(_))),
