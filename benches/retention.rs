@@ -8,7 +8,6 @@
 )]
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -308,7 +307,6 @@ fn by_hand(server: &Server, can: Abilities, name: &str, whole: bool, undo: bool,
         );
         exec(server, "DROP TABLE by_hand_stage");
     }
-    let _ = std::io::stdout().flush();
 }
 
 /// The dry run of a table, and the one scan that it cannot do without.

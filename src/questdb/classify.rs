@@ -109,7 +109,7 @@ pub fn classify(
     let scan = Scan {
         table: quote_name(&found.name)?,
         column: quote_name(&column)?,
-        flag: number(rules, &quote_name(&column)?, &columns, None)?,
+        flag: number(rules, &quote_name(&column)?, None, |p| p.sql(&columns))?,
         rules: rules.len(),
         unit,
     };

@@ -33,7 +33,7 @@ pub use preview::{Hit, hit};
 pub use query::{Executed, Ping, exec, ping, query, value};
 pub use quote::{quote_name, quote_text};
 pub use rule::Rule;
-pub(crate) use rule::number;
+pub(crate) use rule::{number, present};
 pub use server::Server;
 pub(crate) use settle::sequencer;
 pub use settle::{Applied, quiet, settle};

@@ -33,30 +33,45 @@ impl Rule {
     }
 }
 
+/// The rules that have all their columns, and the names of those that lack one: these mean nothing.
+pub(crate) fn present(rules: &[Rule], columns: &[(String, String)]) -> (Vec<Rule>, Vec<String>) {
+    let has = |name: &str| {
+        columns
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    };
+    let whole = |rule: &&Rule| rule.predicate.iter().flat_map(Predicate::columns).all(has);
+    let (present, absent): (Vec<_>, Vec<_>) = rules.iter().partition(whole);
+    (
+        present.into_iter().cloned().collect(),
+        absent.into_iter().map(|rule| rule.name.clone()).collect(),
+    )
+}
+
 /// The number of the first of `rules` that means a row, from 1; 0: none does. Rules that do not look at partitions from
-/// `from` on are left out, and keep their numbers.
+/// `from` on are left out, and keep their numbers. `sql` writes a predicate in the server's dialect.
 ///
 /// The `OR 1 = 2` keeps 7.3.3 from taking a bare comparison for a `CASE` with values, which it does and fails [measured].
 pub(crate) fn number(
     rules: &[Rule],
     column: &str,
-    columns: &[(String, String)],
     from: Option<DateTime<Utc>>,
+    sql: impl Fn(&Predicate) -> Result<String, Error>,
 ) -> Result<String, Error> {
-    let mut sql = String::from("CASE");
+    let mut number = String::from("CASE");
     for (at, rule) in rules.iter().enumerate() {
         if from.is_some_and(|from| !rule.applies(from)) {
             continue;
         }
         let old = format!("{column} < {}", timestamp(rule.before));
         let meant = match &rule.predicate {
-            Some(predicate) => format!("({old} AND {})", predicate.sql(columns)?),
+            Some(predicate) => format!("({old} AND {})", sql(predicate)?),
             None => format!("({old})"),
         };
-        sql.push_str(&format!(" WHEN ({meant} OR 1 = 2) THEN {}", at + 1));
+        number.push_str(&format!(" WHEN ({meant} OR 1 = 2) THEN {}", at + 1));
     }
-    if sql.len() == "CASE".len() {
+    if number.len() == "CASE".len() {
         return Ok("0".into());
     }
-    Ok(sql + " ELSE 0 END")
+    Ok(number + " ELSE 0 END")
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Abilities, Error, Limits, Server, Wal, exec, metadata, query, quote_text, value};
+use super::metadata::log;
+use super::{Abilities, Error, Limits, Server, exec, query, quote_text, value};
 use crate::rows::Cell;
 use crate::run::Cx;
 
@@ -139,10 +140,6 @@ pub fn quiet(
         }
     }
     Ok(())
-}
-
-fn log(cx: &Cx, server: &Server, table: &str, limits: Limits) -> Result<Option<Wal>, Error> {
-    metadata::log(cx, server, table, limits)
 }
 
 fn suspended(table: &str, why: Option<&str>) -> Error {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::plan::{Plan, planned_rows};
+use super::plan::{Plan, planned_rows, tally};
 use super::remove::Options;
 use super::site::{Site, limits, stage_name};
 use crate::questdb::{self, Judged, Rule, Verdict, quote_name, timestamp};
@@ -43,9 +43,6 @@ pub(super) struct Work {
     pub(super) flag: String,
     /// The table's folder: another one, and the table is another one.
     pub(super) folder: Option<String>,
-    pub(super) disk_bytes: i64,
-    /// How long the copy took, in milliseconds.
-    pub(super) copy_ms: u64,
 }
 
 /// How it ended with a partition.
@@ -125,10 +122,6 @@ pub(super) fn step(what: &str, partition: &str) -> String {
 }
 
 impl Site<'_> {
-    pub(super) fn export_path(&self, partition: &str) -> PathBuf {
-        self.folder.join(format!("{partition}.jsonl.lz4"))
-    }
-
     /// The rows of a partition.
     pub(super) fn window(&self, work: &Work) -> String {
         let time = &self.time;
@@ -186,21 +179,36 @@ impl Site<'_> {
             self.window(work)
         );
         let rows = questdb::query(self.cx, self.server, &sql, limits())?;
-        (work.rows, work.keep) = (0, 0);
-        work.by_rule.fill(0);
-        for row in &rows.cells {
-            let number = |name| rows.pick(row, &[name]).and_then(|cell| cell.int());
-            let (Some(rule), Some(count)) = (number("q"), number("n")) else {
-                continue;
-            };
-            work.rows += count;
-            let at = usize::try_from(rule - 1).ok();
-            match at.and_then(|at| work.by_rule.get_mut(at)) {
-                Some(of_rule) => *of_rule += count,
-                None => work.keep += count,
-            }
-        }
+        work.rows = tally(&rows, &mut work.by_rule);
+        work.keep = work.rows - work.by_rule.iter().sum::<i64>();
         Ok(())
+    }
+
+    /// What is to be done with a planned partition, before it is judged anew.
+    pub(super) fn work(
+        &self,
+        planned: &Judged,
+        rules: &[Rule],
+        options: &Options,
+    ) -> Result<Work, Error> {
+        Ok(Work {
+            name: planned.name.clone(),
+            from: planned.from,
+            to: planned.to,
+            rows: 0,
+            keep: 0,
+            by_rule: vec![0; rules.len()],
+            verdict: Verdict::Keep,
+            stage: stage_name(&self.table.name, &options.run),
+            export: options.undo.then(|| {
+                let file = format!("{}.jsonl.lz4", planned.name);
+                self.folder.join(file)
+            }),
+            flag: questdb::number(rules, &self.time, Some(planned.from), |p| {
+                p.sql(&self.columns)
+            })?,
+            folder: self.table.folder.clone(),
+        })
     }
 
     /// Carries one partition of the plan out.
@@ -246,21 +254,7 @@ impl Site<'_> {
         if let Some(why) = plan.no_export.as_ref().filter(|_| options.undo) {
             return left("refused", &format!("it could not be brought back: {why}"));
         }
-        let mut work = Work {
-            name: name.to_owned(),
-            from: planned.from,
-            to: planned.to,
-            rows: 0,
-            keep: 0,
-            by_rule: vec![0; rules.len()],
-            verdict: Verdict::Keep,
-            stage: stage_name(&self.table.name, &options.run),
-            export: options.undo.then(|| self.export_path(name)),
-            flag: questdb::number(rules, &self.time, &self.columns, Some(planned.from))?,
-            folder: self.table.folder.clone(),
-            disk_bytes: planned.disk_bytes,
-            copy_ms: 0,
-        };
+        let mut work = self.work(planned, rules, options)?;
         for _ in 0..ANEW {
             let seen = self.settle(self.cx, &self.table.name)?;
             self.judge(&mut work)?;
@@ -322,8 +316,9 @@ impl Site<'_> {
             self.stage(self.cx, &work.stage)?;
             self.insert(self.cx, &quote_name(&work.stage)?, &self.kept(work))?;
             self.settle(self.cx, &work.stage)?;
-            work.copy_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.end(&step("stage", &work.name), work.copy_ms)?;
+            // A run that ends this one waits as long for what may still be under way.
+            let copy_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.end(&step("stage", &work.name), copy_ms)?;
         }
         self.prove(work, true)
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::questdb::{self, Judged, Limits, Rule, Server, quote_name};
+use crate::rows::{Cell, Rows};
 use crate::run::Cx;
 
 /// A table under its rules.
@@ -72,17 +73,7 @@ pub fn plan(
     let can = questdb::abilities(cx, server, limits)?;
     let found = questdb::table(cx, server, table, limits)?;
     let columns = questdb::columns(cx, server, &found.name, limits)?;
-    let has = |name: &str| {
-        columns
-            .iter()
-            .any(|(own, _)| own.eq_ignore_ascii_case(name))
-    };
-    let whole = |rule: &&Rule| {
-        let named = rule.predicate.iter().flat_map(|p| p.columns());
-        named.into_iter().all(has)
-    };
-    let (present, absent): (Vec<_>, Vec<_>) = rules.iter().partition(whole);
-    let names = |rules: &[&Rule]| rules.iter().map(|rule| rule.name.clone()).collect();
+    let (present, absent) = questdb::present(rules, &columns);
     let mut plan = Plan {
         table: found.name.clone(),
         folder: found.folder.clone(),
@@ -92,8 +83,8 @@ pub fn plan(
         dedup: found.dedup == Some(true),
         total: 0,
         delete_rows: 0,
-        rules: names(&present),
-        absent: names(&absent),
+        rules: present.iter().map(|rule| rule.name.clone()).collect(),
+        absent,
         views: questdb::views(cx, server, can.views, &found.name, limits)?,
         refused: None,
         no_rewrite: None,
@@ -132,7 +123,6 @@ pub fn plan(
         )),
         _ => plan.no_export.clone(),
     };
-    let present: Vec<Rule> = present.into_iter().cloned().collect();
     let judged = questdb::classify(cx, server, &found.name, &present, limits)?;
     if judged.missing_rows > 0 {
         plan.refused = Some(format!(
@@ -152,4 +142,22 @@ pub fn planned_rows(plan: &Plan, partition: &Judged, rules: &[Rule]) -> i64 {
     let counts = plan.rules.iter().zip(&partition.by_rule);
     let meant = counts.filter(|(name, _)| of(name).is_some_and(|r| r.applies(partition.from)));
     meant.map(|(_, count)| count).sum()
+}
+
+/// Adds up an answer of rows `q` (the number of a rule, 0 for none) and `n` (how many): by rule, and all of them.
+pub(super) fn tally(counted: &Rows, by_rule: &mut [i64]) -> i64 {
+    let mut all = 0;
+    by_rule.fill(0);
+    for row in &counted.cells {
+        let number = |name| counted.pick(row, &[name]).and_then(Cell::int);
+        let (Some(rule), Some(count)) = (number("q"), number("n")) else {
+            continue;
+        };
+        all += count;
+        let at = usize::try_from(rule - 1).ok();
+        if let Some(of_rule) = at.and_then(|at| by_rule.get_mut(at)) {
+            *of_rule += count;
+        }
+    }
+    all
 }

@@ -123,7 +123,7 @@ pub fn remove(
     let _hold = options.busy.hold();
     let data = json!({ "server": server.name(), "table": plan.table, "folder": plan.folder });
     let work = journal_name(server, &plan.table);
-    let open = || Journal::open(&options.state, &work, &options.run, &now(), &data);
+    let open = || Journal::open(&options.state, &work, &options.run, &now(cx), &data);
     let at = |run: &str| export::folder(&options.state, run).join(journal::harmless(&plan.table));
     let mut journal = open()?;
     let before = journal.told().run;
@@ -180,7 +180,7 @@ impl Site<'_> {
     /// Nothing of a run is under way any more: its table for copies goes, and its journal is at its end.
     fn close_journal(&self, run: &str) -> Result<(), Error> {
         self.drop_table(&self.firm, &stage_name(&self.table.name, run))?;
-        Ok(self.journal.finish(&now())?)
+        Ok(self.journal.finish(&now(self.cx))?)
     }
 }
 

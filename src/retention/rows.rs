@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::export::{folder, private_folder};
+use super::plan::tally;
 use crate::journal;
 use crate::postgres::{self, Limits, Parameter, Server};
-use crate::questdb::{Rule, quote_name, quote_text, timestamp};
+use crate::questdb::{self, Rule, quote_name, quote_text};
 use crate::run::{Cx, Effect};
 
 /// A table of Postgres under rules.
@@ -114,36 +115,16 @@ fn meant(
     if columns.is_empty() {
         return Err(Error::Missing(format!("there is no table `{table}`")));
     }
-    let has = |name: &str| {
-        columns
-            .iter()
-            .any(|(own, _)| own.eq_ignore_ascii_case(name))
-    };
-    if !has(column) {
+    let named = |own: &str| own.eq_ignore_ascii_case(column);
+    if !columns.iter().any(|(own, _)| named(own)) {
         return Err(Error::Missing(format!(
             "the table `{table}` has no column `{column}`"
         )));
     }
-    let whole = |rule: &&Rule| rule.predicate.iter().flat_map(|p| p.columns()).all(has);
-    let (present, absent): (Vec<_>, Vec<_>) = rules.iter().partition(whole);
-    let (present, absent): (Vec<Rule>, Vec<String>) = (
-        present.into_iter().cloned().collect(),
-        absent.into_iter().map(|rule| rule.name.clone()).collect(),
-    );
-    let mut number = String::from("CASE");
-    for (at, rule) in present.iter().enumerate() {
-        let old = format!("{} < {}", quote_name(column)?, timestamp(rule.before));
-        let also = match &rule.predicate {
-            Some(predicate) => format!(" AND {}", predicate.postgres(&columns)?),
-            None => String::new(),
-        };
-        number.push_str(&format!(" WHEN {old}{also} THEN {}", at + 1));
-    }
-    let number = if present.is_empty() {
-        "0".into()
-    } else {
-        number + " ELSE 0 END"
-    };
+    let (present, absent) = questdb::present(rules, &columns);
+    let number = questdb::number(&present, &quote_name(column)?, None, |p| {
+        p.postgres(&columns)
+    })?;
     Ok(Meant {
         name: quote_name(table)?,
         present,
@@ -175,17 +156,8 @@ pub fn plan_rows(
         by_rule: vec![0; meant.present.len()],
         disk_bytes: 0,
     };
-    for row in &counted.cells {
-        let (Some(rule), Some(count)) = (row[0].int(), row[1].int()) else {
-            continue;
-        };
-        plan.total += count;
-        let at = usize::try_from(rule - 1).ok();
-        if let Some(of_rule) = at.and_then(|at| plan.by_rule.get_mut(at)) {
-            *of_rule += count;
-            plan.delete_rows += count;
-        }
-    }
+    plan.total = tally(&counted, &mut plan.by_rule);
+    plan.delete_rows = plan.by_rule.iter().sum();
     let sql = "SELECT pg_total_relation_size(quote_ident($1)::regclass)::bigint AS n";
     let size = vec![Parameter::Text(table.to_owned())];
     plan.disk_bytes = postgres::value(cx, server, sql, size, limits())?

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -161,12 +161,12 @@ impl<'a> Site<'a> {
     }
 
     pub(super) fn begin(&self, step: &str) -> Result<(), Error> {
-        Ok(self.journal.begin(step, &now())?)
+        Ok(self.journal.begin(step, &now(self.cx))?)
     }
 
     pub(super) fn end(&self, step: &str, value: impl Serialize) -> Result<(), Error> {
         let value = serde_json::to_value(value).unwrap_or(Value::Null);
-        Ok(self.journal.end(step, &now(), &value)?)
+        Ok(self.journal.end(step, &now(self.cx), &value)?)
     }
 
     pub(super) fn tell(&self, verb: &str, partition: &str, outcome: &str) {
@@ -231,6 +231,7 @@ pub(super) fn limits() -> Limits {
     }
 }
 
-pub(super) fn now() -> String {
-    Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
+/// The time as it stands in journals.
+pub(super) fn now(cx: &Cx) -> String {
+    cx.now().to_rfc3339_opts(SecondsFormat::Millis, true)
 }

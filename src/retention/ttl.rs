@@ -9,8 +9,8 @@ use super::Error;
 use super::partition::{Ended, Work, step};
 use super::plan::{Plan, planned_rows};
 use super::remove::Options;
-use super::site::{Site, stage_name};
-use crate::questdb::{self, Judged, Rule, Verdict};
+use super::site::Site;
+use crate::questdb::{Judged, Rule, Verdict};
 
 /// How often all of it is exported again because the table was written meanwhile.
 const TRIES: usize = 5;
@@ -59,21 +59,8 @@ impl Site<'_> {
         ));
         let mut works = Vec::new();
         for partition in judged {
-            let mut work = Work {
-                name: partition.name.clone(),
-                from: partition.from,
-                to: partition.to,
-                rows: partition.rows,
-                keep: 0,
-                by_rule: partition.by_rule.clone(),
-                verdict: Verdict::Drop,
-                stage: stage_name(&self.table.name, &options.run),
-                export: options.undo.then(|| self.export_path(&partition.name)),
-                flag: questdb::number(rules, &self.time, &self.columns, Some(partition.from))?,
-                folder: self.table.folder.clone(),
-                disk_bytes: partition.disk_bytes,
-                copy_ms: 0,
-            };
+            let mut work = self.work(partition, rules, options)?;
+            work.verdict = Verdict::Drop;
             self.judge(&mut work)?;
             if work.keep > 0 || work.rows > partition.rows {
                 let note = "rows came into it since it was planned";
@@ -116,15 +103,10 @@ impl Site<'_> {
         let foreign = self.sequencer(cx)?.map_or(0, |after| after - proven - 1);
         self.settle(cx, &self.table.name)?;
         let began = Instant::now();
-        let newest = works.last().map(|work| self.count(cx, work)).transpose()?;
-        let mut left = newest.unwrap_or(0);
-        while left > 0 && began.elapsed() < REMOVE {
-            cx.sleep(Duration::from_millis(100))?;
-            left = works
-                .last()
-                .map(|work| self.count(cx, work))
-                .transpose()?
-                .unwrap_or(0);
+        if let Some(newest) = works.last() {
+            while self.count(cx, newest)? > 0 && began.elapsed() < REMOVE {
+                cx.sleep(Duration::from_millis(100))?;
+            }
         }
         self.set_ttl_back()?;
         let mut ended = Vec::new();
@@ -157,7 +139,6 @@ fn over(
     end: DateTime<Utc>,
     unit: Option<&str>,
 ) -> Result<String, &'static str> {
-    let span = now - end;
     let (ttl, next) = match unit {
         Some("MONTH" | "YEAR") => {
             let step = if unit == Some("MONTH") { 1 } else { 12 };
@@ -177,7 +158,8 @@ fn over(
                 "DAY" => TimeDelta::days(1),
                 _ => TimeDelta::days(7),
             };
-            let units = i32::try_from(span.num_seconds() / one.num_seconds()).unwrap_or(i32::MAX);
+            let units =
+                i32::try_from((now - end).num_seconds() / one.num_seconds()).unwrap_or(i32::MAX);
             (format!("{units} {unit}S"), end + one * (units + 1))
         }
         _ => return Err("the table has no partitions by time"),

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Error;
 use super::partition::{Ended, Work, step};
 use super::remove::journal_name;
-use super::site::{Site, Watch, limits, stage_name};
+use super::site::{Site, Watch, limits, now, stage_name};
 use crate::journal::{self, Journal};
 use crate::questdb::{self, Server, quote_name};
 use crate::run::Cx;
@@ -55,12 +55,14 @@ pub fn undo(
             server.name()
         )));
     };
-    let at = || {
-        cx.now()
-            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
-    };
     let data = json!({ "table": table, "run": run });
-    let journal = Journal::open(state, &format!("{name}-undo-{run}"), "undo", &at(), &data)?;
+    let journal = Journal::open(
+        state,
+        &format!("{name}-undo-{run}"),
+        "undo",
+        &now(cx),
+        &data,
+    )?;
     let folder = super::export::folder(state, run).join(journal::harmless(table));
     let site = Site::new(cx, server, &journal, table, folder, watch)?;
     let mut undone = Undone {

@@ -56,7 +56,7 @@ for p in retention::plan(db, "options_data", rules).partitions { print(`${p.name
             target: |a| format!("{}/{}", target(a), a.str("table")),
             call: |call| {
                 let known = planned(call)?;
-                Ok(PLAN.record(&known.plan))
+                Ok(PLAN.record(&*known.plan))
             },
             ..Primitive::READ
         },
@@ -222,11 +222,12 @@ const TIMEOUT: Param = option(
 
 /// Plans of this run, by server and table: a removal does what was planned, without a second scan.
 #[derive(Default)]
-struct Plans(Mutex<BTreeMap<String, Arc<Planned>>>);
+struct Plans(Mutex<BTreeMap<String, Planned>>);
 
 /// A plan, and the rules that it was made by.
+#[derive(Clone)]
 struct Planned {
-    plan: Plan,
+    plan: Arc<Plan>,
     rules: Vec<Rule>,
 }
 
@@ -274,7 +275,7 @@ fn began(call: &Call<'_>) -> Instant {
 }
 
 /// A plan that is made now.
-fn planned(call: &Call<'_>) -> Result<Arc<Planned>, Failure> {
+fn planned(call: &Call<'_>) -> Result<Planned, Failure> {
     began(call);
     let a = call.args();
     let limits = Limits {
@@ -284,27 +285,27 @@ fn planned(call: &Call<'_>) -> Result<Arc<Planned>, Failure> {
     };
     let rules = rules::read(a)?;
     let plan = retention::plan(call.cx(), &server(a), a.str("table"), &rules, limits)?;
-    let known = Arc::new(Planned { plan, rules });
+    let known = Planned {
+        plan: Arc::new(plan),
+        rules,
+    };
     let plans = call.run().resources().get_or(Plans::default);
     held(&plans.0).insert(key(call), known.clone());
     Ok(known)
 }
 
 /// The plan that this run has made for these rules, or one made now.
-fn agreed(call: &Call<'_>) -> Result<Arc<Planned>, Failure> {
+fn agreed(call: &Call<'_>) -> Result<Planned, Failure> {
     let plans = call.run().resources().get_or(Plans::default);
     let known = held(&plans.0).get(&key(call)).cloned();
     let rules = rules::read(call.args())?;
-    let same = |known: &Arc<Planned>| {
+    let same = |known: &Planned| {
         known.rules.len() == rules.len()
             && std::iter::zip(&known.rules, &rules).all(|(a, b)| a.meaning() == b.meaning())
     };
     match known.filter(same) {
         // What is left to the next run may have been decided since.
-        Some(known) => Ok(Arc::new(Planned {
-            plan: known.plan.clone(),
-            rules,
-        })),
+        Some(known) => Ok(Planned { rules, ..known }),
         None => planned(call),
     }
 }
