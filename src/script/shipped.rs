@@ -22,6 +22,7 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("stack", include_str!("../../stdlib/stack.rhai")),
     ("starting", include_str!("../../stdlib/starting.rhai")),
     ("targets", include_str!("../../stdlib/targets.rhai")),
+    ("usage", include_str!("../../stdlib/usage.rhai")),
     ("watching", include_str!("../../stdlib/watching.rhai")),
     ("wiping", include_str!("../../stdlib/wiping.rhai")),
 ];
