@@ -11,7 +11,7 @@ use tradeops::questdb::{Limits, Server, tables};
 use tradeops::run::Cx;
 
 use crate::proxy::{Go, Proxy};
-use crate::rows::{Form, Row, assert_holds, at, create, day, drop_all, fill, rows, twin};
+use crate::rows::{DAYS, Form, Row, assert_holds, at, create, day, drop_all, fill, rows, twin};
 use crate::server::{Container, env};
 
 const SCRIPT: &str = r#"//! Removes old rows of one table.
@@ -206,11 +206,7 @@ fn the_tool_is_killed_on_a_newer_version() {
 fn server_killed(image: &str) {
     let container = Arc::new(Mutex::new(Container::start(image, 9000, &[], &[])));
     let port = || container.lock().unwrap_or_else(|e| panic!("{e}")).port;
-    let form = Form {
-        unit: "DAY",
-        wal: true,
-        dedup: false,
-    };
+    let form = DAYS;
     let data = data();
     let (mut point, step) = (25, every(45, 3));
     loop {

@@ -6,16 +6,12 @@ use tradeops::retention::{self, Error};
 use tradeops::run::Cx;
 
 use crate::rows::{
-    Form, assert_holds, at, create, day, drop_all, fill, names, number, options, plan, remove,
-    rows, rule, run, settle, twin,
+    DAYS, Form, assert_holds, at, create, day, drop_all, fill, names, number, options, plan,
+    remove, rows, rule, run, settle, state, twin, undo,
 };
 use crate::server::{Container, env};
 
 const RUN: &str = "20240101T000000-1";
-
-fn state() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"))
-}
 
 /// Without a log, whole partitions are dropped; of the others the remedy is told.
 fn no_log(server: &Server) {
@@ -128,15 +124,7 @@ fn other_types(server: &Server) {
         ("dropped", 1),
         "{removed:?}"
     );
-    let undone = retention::undo(
-        &Cx::detached(),
-        server,
-        state.path(),
-        &table,
-        &options.run,
-        &retention::Busy::default(),
-        &|_, _| {},
-    );
+    let undone = undo(server, state.path(), &table, &options.run);
     assert!(
         matches!(&undone, Err(Error::Invalid(why)) if why.contains("wrote no exports")),
         "{undone:?}"
@@ -184,16 +172,7 @@ fn every_type(server: &Server, newer: bool) {
         removed.partitions.iter().all(retention::Ended::is_done),
         "{removed:?}"
     );
-    retention::undo(
-        &Cx::detached(),
-        server,
-        state.path(),
-        &table,
-        RUN,
-        &retention::Busy::default(),
-        &|_, _| {},
-    )
-    .unwrap_or_else(|e| panic!("{e}"));
+    undo(server, state.path(), &table, RUN).unwrap_or_else(|e| panic!("{e}"));
     for (one, other) in [(&table, &twin), (&twin, &table)] {
         let sql =
             format!("SELECT count() AS n FROM (SELECT * FROM {one} EXCEPT SELECT * FROM {other})");
@@ -209,14 +188,7 @@ fn every_type(server: &Server, newer: bool) {
 /// Exports go when nobody wants them back any more, and the journals with them.
 fn expired(server: &Server) {
     let data = rows("2024-02-10", TimeDelta::minutes(48), 90);
-    let table = create(
-        server,
-        Form {
-            unit: "DAY",
-            wal: true,
-            dedup: false,
-        },
-    );
+    let table = create(server, DAYS);
     fill(server, &table, &data);
     let state = state();
     for (run, before) in [(RUN, "2024-02-11"), ("20240101T000000-2", "2024-02-12")] {
@@ -240,15 +212,7 @@ fn expired(server: &Server) {
     let before = journals();
     assert_eq!(expire(0).runs, [RUN, "20240101T000000-2"]);
     assert_eq!(journals(), before - 1, "the first run's");
-    let undone = retention::undo(
-        &Cx::detached(),
-        server,
-        state.path(),
-        &table,
-        "20240101T000000-2",
-        &retention::Busy::default(),
-        &|_, _| {},
-    );
+    let undone = undo(server, state.path(), &table, "20240101T000000-2");
     assert!(undone.is_err_and(|e| e.to_string().contains("cannot read the export")));
     drop_all(server, &[&table]);
 }
@@ -256,14 +220,7 @@ fn expired(server: &Server) {
 /// A partition in pieces goes as one, and is counted as one.
 fn split(server: &Server) {
     let data = rows("2024-02-10", TimeDelta::minutes(2), 3000);
-    let table = create(
-        server,
-        Form {
-            unit: "DAY",
-            wal: true,
-            dedup: false,
-        },
-    );
+    let table = create(server, DAYS);
     // The end of the third day first, then its middle: the server splits what it would have to copy.
     let (late, rest): (Vec<_>, Vec<_>) = data
         .iter()
@@ -301,14 +258,7 @@ fn split(server: &Server) {
 /// A table whose log stands still is refused until it does not. 7.3.3 has no statement for it: there its files are away.
 fn suspended(server: &Server, container: &Container, statement: bool) {
     let data = rows("2024-02-10", TimeDelta::minutes(48), 90);
-    let table = create(
-        server,
-        Form {
-            unit: "DAY",
-            wal: true,
-            dedup: false,
-        },
-    );
+    let table = create(server, DAYS);
     fill(server, &table, &data);
     let files =
         |script: &str| container.sh(&format!("cd /var/lib/questdb/db/{table}~* && {script}"));
@@ -341,14 +291,7 @@ fn suspended(server: &Server, container: &Container, statement: bool) {
 /// Rows of which files are gone are not taken for rows that went.
 fn damaged(server: &Server, container: &Container) {
     let data = rows("2024-02-10", TimeDelta::minutes(48), 120);
-    let table = create(
-        server,
-        Form {
-            unit: "DAY",
-            wal: true,
-            dedup: false,
-        },
-    );
+    let table = create(server, DAYS);
     fill(server, &table, &data);
     container.sh(&format!("cd /var/lib/questdb/db/{table}~* && for d in 2024-02-11*; do mv \"$d\" \"/tmp/{table}-$d\"; done"));
     let rules = [rule("age", "2024-02-13", None)];
@@ -373,14 +316,7 @@ fn views(server: &Server) {
         TimeDelta::minutes(48),
         610,
     );
-    let table = create(
-        server,
-        Form {
-            unit: "DAY",
-            wal: true,
-            dedup: false,
-        },
-    );
+    let table = create(server, DAYS);
     fill(server, &table, &data);
     let (twin, view) = (twin(server, &table), format!("{table}_view"));
     run(

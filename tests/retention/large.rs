@@ -10,7 +10,7 @@ use tradeops::questdb::{self, Limits, Rule, Server};
 use tradeops::retention;
 use tradeops::run::Cx;
 
-use crate::rows::{at, drop_all, names, number, options, plan, rule, settle};
+use crate::rows::{at, drop_all, names, number, options, plan, rule, settle, state};
 use crate::server::{Container, env, unique};
 
 const COLUMNS: &str = "symbol, ts, open, close, volume, source";
@@ -97,7 +97,7 @@ fn twenty_years(server: &Server) {
     rules[1].partitions_before = end;
     let end = end.unwrap_or_else(|| panic!("{table}"));
     let found = plan(server, &table, &rules);
-    let state = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
+    let state = state();
     let began = Instant::now();
     let meant: Vec<_> = names(&found)
         .into_iter()

@@ -9,7 +9,8 @@ use tradeops::questdb::Server;
 
 use crate::proxy::{Go, Proxy};
 use crate::rows::{
-    Form, Row, at, create, day, drop_all, fill, number, options, remove, rows, rule, run, settle,
+    DAYS, Form, Row, at, create, day, drop_all, fill, number, options, remove, rows, rule, run,
+    settle, state,
 };
 
 fn data() -> Vec<Row> {
@@ -35,6 +36,20 @@ fn late(port: u16, table: &str, behind: &'static str, words: &'static str) -> Pr
     })
 }
 
+/// A server with a table of these rows.
+fn filled(port: u16, form: Form) -> (Server, String, Vec<Row>) {
+    let (server, data) = (at(port), data());
+    let table = create(&server, form);
+    fill(&server, &table, &data);
+    (server, table, data)
+}
+
+/// Rows that stay when those without volume go, up to a day.
+fn stay(data: &[Row], before: &str) -> i64 {
+    let gone = |r: &&Row| r.at < day(before) && r.volume == Some(0);
+    (data.len() - data.iter().filter(gone).count()) as i64
+}
+
 fn ids(server: &Server, table: &str) -> (i64, i64) {
     settle(server, table);
     let late = number(
@@ -50,17 +65,10 @@ fn ids(server: &Server, table: &str) -> (i64, i64) {
 /// Before the gate, and behind the drop, a row is as if it had come at any other time.
 fn never_lost(port: u16, behind: &'static str, words: &'static str) {
     let (server, data) = (at(port), data());
-    let table = create(
-        &server,
-        Form {
-            unit: "DAY",
-            wal: true,
-            dedup: false,
-        },
-    );
+    let table = create(&server, DAYS);
     fill(&server, &table, &data);
     let proxy = late(port, &table, behind, words);
-    let state = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
+    let state = state();
     let rules = [rule("volume", "2024-02-13", Some("volume = 0"))];
     let removed = remove(
         &at(proxy.port),
@@ -73,32 +81,18 @@ fn never_lost(port: u16, behind: &'static str, words: &'static str) {
         removed.partitions.iter().all(|p| p.outcome == "rewritten"),
         "{behind}, {words}: {removed:?}"
     );
-    let stay = data
-        .iter()
-        .filter(|r| !(r.at < day("2024-02-13") && r.volume == Some(0)))
-        .count();
-    assert_eq!(
-        ids(&server, &table),
-        (stay as i64 + 1, 1),
-        "{behind}, {words}"
-    );
+    let stay = stay(&data, "2024-02-13");
+    assert_eq!(ids(&server, &table), (stay + 1, 1), "{behind}, {words}");
     drop_all(&server, &[&table]);
 }
 
 /// Between gate and drop it is lost, which cannot be prevented; and that is noticed, told, and the end of the run.
 fn noticed(port: u16) {
     let (server, data) = (at(port), data());
-    let table = create(
-        &server,
-        Form {
-            unit: "DAY",
-            wal: true,
-            dedup: false,
-        },
-    );
+    let table = create(&server, DAYS);
     fill(&server, &table, &data);
     let proxy = late(port, &table, "DROP PARTITION LIST", "DROP PARTITION LIST");
-    let state = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
+    let state = state();
     let rules = [rule("volume", "2024-02-14", Some("volume = 0"))];
     let removed = remove(
         &at(proxy.port),
@@ -118,27 +112,21 @@ fn noticed(port: u16) {
     assert!(why.contains("2024-02-11.jsonl.lz4"), "{why}");
     assert_eq!(removed.left, ["2024-02-12", "2024-02-13"], "{removed:?}");
     // What stays of that day was put back all the same.
-    let stay = data
-        .iter()
-        .filter(|r| !(r.at < day("2024-02-12") && r.volume == Some(0)))
-        .count();
-    assert_eq!(ids(&server, &table), (stay as i64, 0));
+    let stay = stay(&data, "2024-02-12");
+    assert_eq!(ids(&server, &table), (stay, 0));
     drop_all(&server, &[&table]);
 }
 
 /// Where rows replace each other, one that comes while the partition is away would be replaced by the old one that is put back:
 /// that is noticed, too.
 fn written_over(port: u16) {
-    let (server, data) = (at(port), data());
-    let form = Form {
-        unit: "DAY",
-        wal: true,
+    let dedup = Form {
         dedup: true,
+        ..DAYS
     };
-    let table = create(&server, form);
-    fill(&server, &table, &data);
+    let (server, table, _) = filled(port, dedup);
     let proxy = late(port, &table, "DROP PARTITION LIST", "INTO \"tradeops_test");
-    let state = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
+    let state = state();
     let rules = [rule("volume", "2024-02-12", Some("volume = 0"))];
     let options = options(state.path(), "20240101T000000-1");
     let removed = remove(&at(proxy.port), &table, &rules, &options);
@@ -150,14 +138,7 @@ fn written_over(port: u16) {
 /// A table that is written all the time: every row that was confirmed is there, or the run says that it is not.
 fn written_all_the_time(port: u16) {
     let (server, data) = (at(port), data());
-    let table = create(
-        &server,
-        Form {
-            unit: "DAY",
-            wal: true,
-            dedup: false,
-        },
-    );
+    let table = create(&server, DAYS);
     fill(&server, &table, &data);
     let (stop, sent) = (
         Arc::new(AtomicBool::new(false)),
@@ -180,7 +161,7 @@ fn written_all_the_time(port: u16) {
             }
         }
     });
-    let state = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
+    let state = state();
     let rules = [rule("volume", "2024-02-14", Some("volume = 0"))];
     let removed = remove(
         &server,

@@ -34,6 +34,14 @@ pub(crate) struct Wanted {
     pub(crate) means: String,
 }
 
+impl Wanted {
+    /// Rows of a table that have to stay.
+    pub(crate) fn stay(&self, server: &Server, table: &str) -> i64 {
+        let flag = format!("CASE WHEN ({}) THEN 1 ELSE 0 END = 0", self.means);
+        count(server, &format!("(SELECT * FROM {table} WHERE {flag})"))
+    }
+}
+
 pub(crate) fn horizons() -> Vec<Wanted> {
     [
         ("market_data", "timestamp", 20),

@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tradeops::questdb::{Limits, Server, tables};
-use tradeops::retention;
 use tradeops::run::Cx;
 
 use crate::late;
 use crate::rows::{
     Form, Row, assert_holds, at, create, day, drop_all, fill, options, plan, remove, rows, rule,
-    twin,
+    state, twin, undo,
 };
 use crate::server::{Container, env};
 
@@ -84,7 +83,7 @@ fn each_rule(server: &Server) {
                 .filter(|row| stays(row, day("2024-03-12"), means, active))
                 .collect();
             wanted.sort_by_key(|row| row.id);
-            let state = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
+            let state = state();
             let removed = remove(server, &table, &rules, &options(state.path(), "r1"));
             assert_eq!(removed.failed, None, "{why}");
             assert_holds(server, &table, &twin, &wanted, &why);
@@ -119,16 +118,8 @@ fn each_rule(server: &Server) {
                 "{why}"
             );
             // And all of it comes back, to the last bit.
-            let undone = retention::undo(
-                &Cx::detached(),
-                server,
-                state.path(),
-                &table,
-                "r1",
-                &retention::Busy::default(),
-                &|_, _| {},
-            )
-            .unwrap_or_else(|error| panic!("{why}: {error}"));
+            let undone = undo(server, state.path(), &table, "r1")
+                .unwrap_or_else(|error| panic!("{why}: {error}"));
             assert_eq!(undone.rows, removed.deleted, "{why}");
             let mut every: Vec<_> = all.iter().collect();
             every.sort_by_key(|row| row.id);

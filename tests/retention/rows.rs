@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tradeops::questdb::{self, Limits, Predicate, Rule, Server};
-use tradeops::retention::{self, Busy, Options, Plan, Removed};
+use tradeops::retention::{self, Busy, Error, Options, Plan, Removed, Undone};
 use tradeops::run::Cx;
 
 use crate::server::{eventually, unique};
@@ -100,6 +100,18 @@ pub(crate) struct Form {
     pub(crate) unit: &'static str,
     pub(crate) wal: bool,
     pub(crate) dedup: bool,
+}
+
+/// Most are days with a log.
+pub(crate) const DAYS: Form = Form {
+    unit: "DAY",
+    wal: true,
+    dedup: false,
+};
+
+/// A folder for journals and exports.
+pub(crate) fn state() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"))
 }
 
 pub(crate) fn create(server: &Server, form: Form) -> String {
@@ -240,6 +252,12 @@ pub(crate) fn remove(server: &Server, table: &str, rules: &[Rule], options: &Opt
         &|_, _| {},
     )
     .unwrap_or_else(|error| panic!("{table}: {error}"))
+}
+
+/// Brings back what a run removed.
+pub(crate) fn undo(server: &Server, state: &Path, table: &str, run: &str) -> Result<Undone, Error> {
+    let (cx, busy) = (Cx::detached(), Busy::default());
+    retention::undo(&cx, server, state, table, run, &busy, &|_, _| {})
 }
 
 pub(crate) fn drop_all(server: &Server, tables: &[&str]) {

@@ -304,15 +304,7 @@ fn interrupted(operator: &Operator, server: &Server) {
         assert_eq!(ended.code, 130, "{}{}", ended.out, ended.err);
         // Whatever was dropped was put back: what is meant to stay is all there.
         for wanted in service() {
-            let stay = |table: &str| {
-                count(
-                    server,
-                    &format!(
-                        "(SELECT * FROM {table} WHERE CASE WHEN ({}) THEN 1 ELSE 0 END = 0)",
-                        wanted.means
-                    ),
-                )
-            };
+            let stay = |table: &str| wanted.stay(server, table);
             assert_eq!(
                 stay(wanted.table),
                 stay(&format!("{}_twin", wanted.table)),
@@ -414,15 +406,7 @@ fn cut_off(operator: &Operator, server: &Server) {
     );
     operator.done(&args, 0);
     let wanted = &service()[1];
-    let stay = |table: &str| {
-        count(
-            server,
-            &format!(
-                "(SELECT * FROM {table} WHERE CASE WHEN ({}) THEN 1 ELSE 0 END = 0)",
-                wanted.means
-            ),
-        )
-    };
+    let stay = |table: &str| wanted.stay(server, table);
     assert_eq!(stay("news_items"), stay("news_items_twin"));
     assert_eq!(count(server, "news_items"), stay("news_items"));
 }
