@@ -9,6 +9,7 @@ pub mod api;
 pub mod calendar;
 pub mod cli;
 pub mod compose;
+pub mod coverage;
 pub mod docker;
 pub mod environment;
 pub mod files;

@@ -6,12 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::predicate::timestamp;
 use super::rule::{Rule, number};
 use super::unit::Unit;
-use super::{Error, Limits, Partition, Server, Table, metadata, partitions, query, quote_name};
+use super::{
+    Error, Limits, Partition, Server, Table, metadata, partitions, query, quote_name, slices,
+};
 use crate::run::Cx;
-
-/// Files that one statement may open at once: 7.3.3 opens every column of every partition that it reads, named or not, and
-/// breaks off when the system lets it open no more [measured with a limit of 20,000].
-const FILES: usize = 4000;
 
 /// What would be done with a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,17 +111,9 @@ pub fn classify(
         rules: rules.len(),
         unit,
     };
-    let at_once = (FILES / columns.len().max(1)).max(1);
-    let (mut done, mut many) = (0, at_once);
-    while done < judged.len() {
-        let end = (done + many).min(judged.len());
-        match scan.count(cx, server, &mut judged[done..end], limits) {
-            Ok(()) => done = end,
-            // Perhaps there were too many at once: with fewer it may go, and with one it must.
-            Err(Error::Cut { .. }) if end - done > 1 => many = (end - done) / 2,
-            Err(error) => return Err(error),
-        }
-    }
+    slices::in_slices(judged.len(), slices::at_once(columns.len()), |range| {
+        scan.count(cx, server, &mut judged[range], limits)
+    })?;
     for partition in &mut judged {
         partition.judge();
         classified.rows += partition.rows;

@@ -15,6 +15,7 @@ mod reply;
 mod rule;
 mod server;
 mod settle;
+pub(crate) mod slices;
 mod state;
 pub mod statement;
 mod stream;

@@ -1,0 +1,141 @@
+//! A survey: what a store has of an asset, symbol by symbol, against what is due.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{Days, Due, Error, Gap, Holding, Ledger, Source, gaps, read, source};
+use crate::questdb::{self, Limits, Server};
+use crate::run::Cx;
+
+/// A table that an asset may be in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name.
+    pub table: String,
+    /// The column with the symbol.
+    pub symbol: String,
+    /// Whether a row of it can be of several symbols: `AAPL,MSFT`.
+    pub lists: bool,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// `equities`, `options`, `news`, `social`, or whatever the policy calls it.
+    pub asset: String,
+    /// Where its rows may be; those that are there are read.
+    pub tables: Vec<Wanted>,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The last day.
+    pub to: NaiveDate,
+    /// On which of them rows are due.
+    pub due: Due,
+    /// Whose rows; `None`: of all that have some.
+    pub symbols: Option<Vec<String>>,
+    /// First days at the exchange, where they are known.
+    pub listed: BTreeMap<String, NaiveDate>,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// What was asked for.
+    pub asked: Asked,
+    /// The tables that were read.
+    pub sources: Vec<Source>,
+    /// The tables that are not there.
+    pub absent: Vec<String>,
+    /// By their names.
+    pub symbols: Vec<Symbol>,
+}
+
+/// A symbol of a survey.
+#[derive(Debug, Clone, Default)]
+pub struct Symbol {
+    /// Its name.
+    pub symbol: String,
+    /// What is stored from the first day to the last.
+    pub holding: Holding,
+    /// Days on which rows are due.
+    pub due_days: i64,
+    /// Those of them that have rows.
+    pub present_days: i64,
+    /// Calendar days from the first row to the last.
+    pub span_days: i64,
+    /// Due days behind the last row.
+    pub lag_days: i64,
+    /// The share of due days from the first row to the last that have rows; `None` without rows.
+    pub density: Option<f64>,
+    /// What is missing, oldest first.
+    pub gaps: Vec<Gap>,
+}
+
+/// Looks at what `server` has. One statement for each table and slice of time, whatever the number of symbols.
+pub fn survey(
+    cx: &Cx,
+    server: &Server,
+    asked: Asked,
+    ledger: &Ledger,
+    limits: Limits,
+) -> Result<Survey, Error> {
+    let mut found: BTreeMap<String, Holding> = BTreeMap::new();
+    let (mut sources, mut absent) = (Vec::new(), Vec::new());
+    for wanted in &asked.tables {
+        let table = &wanted.table;
+        let looked = source(cx, server, table, &wanted.symbol, wanted.lists, limits);
+        let source = match looked {
+            Err(Error::Server(questdb::Error::NotFound { .. })) => {
+                absent.push(table.clone());
+                continue;
+            }
+            looked => looked?,
+        };
+        let span = (asked.from, asked.to);
+        let names = asked.symbols.as_deref();
+        for (symbol, holding) in read(cx, server, &source, span, names, limits)? {
+            found.entry(symbol).or_default().add(&holding);
+        }
+        sources.push(source);
+    }
+    for symbol in asked.symbols.iter().flatten() {
+        found.entry(symbol.clone()).or_default();
+    }
+    let symbols = found
+        .into_iter()
+        .map(|(symbol, holding)| judge(&asked, symbol, holding, ledger))
+        .collect();
+    Ok(Survey {
+        asked,
+        sources,
+        absent,
+        symbols,
+    })
+}
+
+fn judge(asked: &Asked, symbol: String, holding: Holding, ledger: &Ledger) -> Symbol {
+    let mut known = ledger.known(&asked.asset, &symbol);
+    known.listed = asked.listed.get(&symbol).copied();
+    let (due, stored) = (&asked.due.days, &holding.days);
+    let ends = stored.first().zip(stored.last());
+    let within = ends.map(|(first, last)| due.within(first, last));
+    let day = |at: Option<DateTime<Utc>>| at.map(|at| at.date_naive());
+    let span = day(holding.oldest()).zip(day(holding.newest()));
+    let behind = |days: &Days| match ends {
+        Some((_, last)) => days.iter().filter(|date| *date > last).count(),
+        None => days.iter().count(),
+    };
+    Symbol {
+        due_days: due.len(),
+        present_days: due.and(stored).len(),
+        span_days: span.map_or(0, |(first, last)| (last - first).num_days()),
+        lag_days: i64::try_from(behind(due)).unwrap_or(i64::MAX),
+        density: within
+            .filter(|within| !within.is_empty())
+            .map(|within| within.and(stored).len() as f64 / within.len() as f64),
+        gaps: gaps(&asked.due, stored, &known),
+        symbol,
+        holding,
+    }
+}
