@@ -304,13 +304,18 @@ pub(super) static NAMESPACE: Namespace = Namespace {
 };
 
 fn calendar(call: &Call<'_>) -> Result<Arc<Calendar>, Failure> {
+    named(call, call.args().str("calendar"))
+}
+
+/// A calendar of the run, by its name.
+pub(super) fn named(call: &Call<'_>, name: &str) -> Result<Arc<Calendar>, Failure> {
     let Some(calendars) = call.run().resources().get::<Calendars>() else {
         return Err(Failure::new(
             Kind::NotFound,
             "there are no calendars in this run",
         ));
     };
-    calendars.get(call.args().str("calendar"))
+    calendars.get(name)
 }
 
 fn date(call: &Call<'_>, name: &str) -> Result<NaiveDate, Failure> {

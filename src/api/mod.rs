@@ -12,6 +12,7 @@ mod call;
 mod codec;
 mod compose;
 mod connection;
+mod coverage;
 mod dispatch;
 mod dns;
 mod docker;
@@ -83,6 +84,7 @@ pub static NAMESPACES: &[&Namespace] = &[
     &args::NAMESPACE,
     &calendar::NAMESPACE,
     &compose::NAMESPACE,
+    &coverage::NAMESPACE,
     &dns::NAMESPACE,
     &docker::NAMESPACE,
     &env::NAMESPACE,

@@ -67,6 +67,24 @@ impl Days {
         self.0.iter().map(|bits| i64::from(bits.count_ones())).sum()
     }
 
+    /// How many from one day to another, both included.
+    pub fn count(&self, from: NaiveDate, to: NaiveDate) -> i64 {
+        let (from, to) = (number(from).max(0), number(to));
+        let first = from.div_euclid(WORD);
+        let words = self.0.iter().zip(0i64..);
+        words
+            .skip(usize::try_from(first).unwrap_or(usize::MAX))
+            .take_while(|(_, word)| word * WORD <= to)
+            .map(|(bits, word)| {
+                let low = (from - word * WORD).max(0);
+                let high = (to - word * WORD).min(WORD - 1);
+                let behind = bits.checked_shl(u32::try_from(WORD - 1 - high).unwrap_or(0));
+                let left = behind.unwrap_or(0) >> (WORD - 1 - high) >> low;
+                i64::from(left.count_ones())
+            })
+            .sum()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|bits| *bits == 0)
@@ -174,6 +192,17 @@ mod tests {
         both.add(&long);
         assert_eq!(both, long);
         assert!(Days::span(day("2024-03-02"), day("2024-03-01")).is_empty());
+        for (from, to) in [
+            ("2024-02-27", "2024-05-10"),
+            ("2024-03-01", "2024-03-01"),
+            ("2024-02-01", "2024-03-03"),
+            ("2024-05-09", "2025-01-01"),
+            ("2024-05-10", "2024-03-01"),
+            ("1960-01-01", "2100-01-01"),
+        ] {
+            let (from, to) = (day(from), day(to));
+            assert_eq!(long.count(from, to), long.within(from, to).len());
+        }
         let mut masked = Days::default();
         masked.insert_mask(number(day("2024-03-01")), 0b111);
         assert_eq!(masked, short);

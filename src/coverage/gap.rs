@@ -19,6 +19,18 @@ pub enum Class {
     NeverAsked,
 }
 
+impl Class {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotListed => "not_listed",
+            Self::Empty => "empty",
+            Self::Failed => "failed",
+            Self::NeverAsked => "never_asked",
+        }
+    }
+}
+
 /// Where a gap lies in what is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +43,18 @@ pub enum Place {
     Trailing,
     /// There is no row at all.
     Whole,
+}
+
+impl Place {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Leading => "leading",
+            Self::Internal => "internal",
+            Self::Trailing => "trailing",
+            Self::Whole => "whole",
+        }
+    }
 }
 
 /// Days in a row on which rows were due and are missing, for one reason.

@@ -90,24 +90,34 @@ struct Told {
 impl Ledger {
     /// That of a store, by its name (`host:port`), in the folder `state`. Nothing is written before the first entry.
     pub fn open(state: &Path, store: &str) -> Result<Self, Error> {
-        let path = state
-            .join("backfill")
-            .join(format!("{}.jsonl", harmless(store)));
-        let mut told = Told::default();
-        let long = read(&path, |entry| told.take(entry))
-            .map_err(|source| failed("read", &path, source))?
-            > LONG;
-        let ledger = Self {
-            path,
-            file: Mutex::new(None),
-            told: Mutex::new(told),
-        };
-        if long {
+        let (ledger, length) = Self::load(state, store)?;
+        if length > LONG {
             ledger
                 .shorten()
                 .map_err(|source| failed("written", &ledger.path, source))?;
         }
         Ok(ledger)
+    }
+
+    /// The same for who only reads: somebody else may be appending to the file, which must not be replaced then.
+    pub fn look(state: &Path, store: &str) -> Result<Self, Error> {
+        Ok(Self::load(state, store)?.0)
+    }
+
+    /// And the file's length.
+    fn load(state: &Path, store: &str) -> Result<(Self, u64), Error> {
+        let path = state
+            .join("backfill")
+            .join(format!("{}.jsonl", harmless(store)));
+        let mut told = Told::default();
+        let length = read(&path, |entry| told.take(entry))
+            .map_err(|source| failed("read", &path, source))?;
+        let ledger = Self {
+            path,
+            file: Mutex::new(None),
+            told: Mutex::new(told),
+        };
+        Ok((ledger, length))
     }
 
     /// What is known of a symbol.

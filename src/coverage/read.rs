@@ -32,7 +32,7 @@ pub struct Source {
     /// Whether the table keeps one row for each key.
     pub dedup: Option<bool>,
     /// Days that one statement may read.
-    days_at_once: usize,
+    pub(super) days_at_once: usize,
 }
 
 /// What a table, or several, have of a symbol.
@@ -232,16 +232,14 @@ impl Found {
 }
 
 impl Source {
-    /// `from` and `to` are day numbers; `to` is the first that is not meant. `once`: as if there were one row a day.
-    fn statement(
+    /// The condition for rows of a span and of these symbols. `from` and `to` are day numbers; `to` is the first that is not meant.
+    pub(super) fn which(
         &self,
         from: i64,
         to: i64,
         symbols: Option<&[String]>,
-        once: bool,
     ) -> Result<String, questdb::Error> {
-        let (table, time) = (quote_name(&self.table)?, quote_name(&self.time)?);
-        let symbol = quote_name(&self.symbol)?;
+        let (time, symbol) = (quote_name(&self.time)?, quote_name(&self.symbol)?);
         let at = |day| {
             DateTime::from_timestamp_micros(day * DAY_MICROS).map_or_else(String::new, timestamp)
         };
@@ -255,6 +253,20 @@ impl Source {
                 .collect::<Result<_, _>>()?;
             which += &format!(" AND {symbol} IN ({})", names.join(", "));
         }
+        Ok(which)
+    }
+
+    /// `once`: as if there were one row a day.
+    fn statement(
+        &self,
+        from: i64,
+        to: i64,
+        symbols: Option<&[String]>,
+        once: bool,
+    ) -> Result<String, questdb::Error> {
+        let (table, time) = (quote_name(&self.table)?, quote_name(&self.time)?);
+        let symbol = quote_name(&self.symbol)?;
+        let which = self.which(from, to, symbols)?;
         let day = format!("cast({time} AS long) / {DAY_MICROS}");
         let ends = "cast(lo AS long) AS lo, cast(hi AS long) AS hi";
         Ok(if once {
