@@ -10,7 +10,7 @@ use rhai::Dynamic;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::coverage::{by_record, due_of, state, table};
+use super::coverage::{by_record, due_of, state};
 use super::progress::Working;
 use super::questdb::{DB, server, target};
 use super::{Answer, Call, Failure, Kind, Namespace, Param, Primitive, Record, Ty, option, param};
@@ -18,7 +18,7 @@ use crate::api::dispatch::to_json;
 use crate::backfill::{
     self, Asset, Endpoint, Error, InOrder, Options, Pace, Pacing, Plan, Policy, Queue, Rate, Shared,
 };
-use crate::coverage::{Ledger, Survey};
+use crate::coverage::{Ledger, Survey, Wanted};
 use crate::gate::{Access, Blast};
 use crate::http::Retry;
 use crate::redis;
@@ -80,7 +80,11 @@ print(backfill::plan(db, [found], policy, paces).chunks.len());"#,
             name: "join",
             params: &[
                 THE_PLAN,
-                param("redis", Ty::Handle("Redis"), "what `redis::connect` returned"),
+                param(
+                    "redis",
+                    Ty::Handle("Redis"),
+                    "what `redis::connect` returned",
+                ),
             ],
             access: Access::Change,
             returns: Ty::Record(&PLAN),
@@ -105,7 +109,11 @@ print(backfill::join(plan, redis::connect("redis://127.0.0.1:6379")).id);"#,
             params: &[
                 DB,
                 THE_PLAN,
-                param("base", Ty::Str, "the ingestion service: `http://127.0.0.1:8002`"),
+                param(
+                    "base",
+                    Ty::Str,
+                    "the ingestion service: `http://127.0.0.1:8002`",
+                ),
                 param(
                     "assets",
                     Ty::Map,
@@ -113,16 +121,36 @@ print(backfill::join(plan, redis::connect("redis://127.0.0.1:6379")).id);"#,
                 ),
             ],
             options: &[
-                option("concurrency", Ty::Int, "1", "so many chunks at once, over all symbols"),
+                option(
+                    "concurrency",
+                    Ty::Int,
+                    "1",
+                    "so many chunks at once, over all symbols",
+                ),
                 option(
                     "rates",
                     Ty::Map,
                     "#{}",
                     "by provider: `per_second` and `burst` of requests, over all workers",
                 ),
-                option("attempts", Ty::Int, "5", "how often a chunk is asked for again when that failed"),
-                option("backoff", Ty::Duration, "\"1s\"", "the first wait before that; doubled each time, with some randomness"),
-                option("backoff_max", Ty::Duration, "\"60s\"", "the longest such wait"),
+                option(
+                    "attempts",
+                    Ty::Int,
+                    "5",
+                    "how often a chunk is asked for again when that failed",
+                ),
+                option(
+                    "backoff",
+                    Ty::Duration,
+                    "\"1s\"",
+                    "the first wait before that; doubled each time, with some randomness",
+                ),
+                option(
+                    "backoff_max",
+                    Ty::Duration,
+                    "\"60s\"",
+                    "the longest such wait",
+                ),
                 option(
                     "quiet",
                     Ty::Duration,
@@ -135,8 +163,18 @@ print(backfill::join(plan, redis::connect("redis://127.0.0.1:6379")).id);"#,
                     "7",
                     "a day that is not older may still get rows: that it has none is not remembered",
                 ),
-                option("budget", Ty::Opt(&Ty::Duration), "()", "after so long no other chunk is begun"),
-                option("progress", Ty::Opt(&Ty::Str), "()", "a metrics file that is written while it runs"),
+                option(
+                    "budget",
+                    Ty::Opt(&Ty::Duration),
+                    "()",
+                    "after so long no other chunk is begun",
+                ),
+                option(
+                    "progress",
+                    Ty::Opt(&Ty::Str),
+                    "()",
+                    "a metrics file that is written while it runs",
+                ),
                 option(
                     "workers",
                     Ty::Opt(&Ty::Handle("Redis")),
@@ -178,10 +216,9 @@ fn decode<T: for<'de> Deserialize<'de>>(what: &str, value: Value) -> Result<T, F
 }
 
 fn map(call: &Call<'_>, name: &str) -> Value {
-    call.args().map(name).map_or_else(
-        || json!({}),
-        |map| to_json(&Dynamic::from(map.clone())),
-    )
+    call.args()
+        .map(name)
+        .map_or_else(|| json!({}), |map| to_json(&Dynamic::from(map.clone())))
 }
 
 fn plan(call: &Call<'_>) -> Answer {
@@ -191,7 +228,8 @@ fn plan(call: &Call<'_>) -> Answer {
     let mut surveys: Vec<(Arc<Survey>, Pace)> = Vec::new();
     for value in a.list("surveys") {
         let record = value.read_lock::<Record>();
-        let record = record.ok_or_else(|| Failure::invalid("`surveys` wants records of `coverage::survey`"))?;
+        let record = record
+            .ok_or_else(|| Failure::invalid("`surveys` wants records of `coverage::survey`"))?;
         let survey = by_record(call, &record)?;
         let asset = &survey.asked.asset;
         let pace = *paces
@@ -201,7 +239,13 @@ fn plan(call: &Call<'_>) -> Answer {
     }
     let all: Vec<(&Survey, Pace)> = surveys.iter().map(|(s, p)| (s.as_ref(), *p)).collect();
     let concurrency = usize::try_from(a.int("concurrency")).unwrap_or(1);
-    let plan = backfill::plan(&server(a).name(), call.cx().now(), &policy, concurrency, &all)?;
+    let plan = backfill::plan(
+        &server(a).name(),
+        call.cx().now(),
+        &policy,
+        concurrency,
+        &all,
+    )?;
     Ok(PLAN.record(&plan))
 }
 
@@ -217,7 +261,10 @@ fn meant(call: &Call<'_>) -> Result<Plan, Failure> {
     if plan.store == store {
         return Ok(plan);
     }
-    let told = format!("the plan `{}` is for the store `{}`, and this is `{store}`", plan.id, plan.store);
+    let told = format!(
+        "the plan `{}` is for the store `{}`, and this is `{store}`",
+        plan.id, plan.store
+    );
     Err(Failure::invalid(told).hint("make a plan for this one"))
 }
 
@@ -243,7 +290,7 @@ fn preview(call: &Call<'_>) -> Result<Blast, Failure> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Said {
-    tables: Vec<Value>,
+    tables: Vec<Wanted>,
     #[serde(default)]
     calendar: Option<String>,
     #[serde(default)]
@@ -257,21 +304,28 @@ fn assets(call: &Call<'_>, plan: &Plan) -> Result<BTreeMap<String, Asset>, Failu
     let mut assets = BTreeMap::new();
     for (name, said) in said {
         let chunks = || plan.chunks.iter().filter(|chunk| chunk.asset == name);
-        let span = chunks().map(|c| c.from).min().zip(chunks().map(|c| c.to).max());
+        let span = chunks()
+            .map(|c| c.from)
+            .min()
+            .zip(chunks().map(|c| c.to).max());
         let Some((from, to)) = span else { continue };
         let grace = match &said.grace {
             Some(text) => crate::api::units::duration(text).map_err(Failure::invalid)?,
             None => Duration::ZERO,
         };
         let asset = Asset {
-            tables: said.tables.iter().map(table).collect::<Result<_, _>>()?,
+            tables: said.tables,
             due: due_of(call, said.calendar.as_deref(), grace, from, to)?,
             dense: said.dense,
             endpoint: said.endpoint,
         };
         assets.insert(name, asset);
     }
-    match plan.chunks.iter().find(|chunk| !assets.contains_key(&chunk.asset)) {
+    match plan
+        .chunks
+        .iter()
+        .find(|chunk| !assets.contains_key(&chunk.asset))
+    {
         Some(chunk) => Err(Failure::invalid(format!(
             "the plan has `{}`, and nothing says how `{}` is asked for",
             chunk.id, chunk.asset
@@ -290,17 +344,24 @@ struct SaidRate {
 fn pacing(call: &Call<'_>, concurrency: usize) -> Result<Pacing, Failure> {
     let said: BTreeMap<String, SaidRate> = decode("the rates", map(call, "rates"))?;
     if let Some((name, _)) = said.iter().find(|(_, rate)| rate.per_second <= 0.0) {
-        return Err(Failure::invalid(format!("the rate of `{name}` is not above 0")));
+        return Err(Failure::invalid(format!(
+            "the rate of `{name}` is not above 0"
+        )));
     }
     let rate = |(name, SaidRate { per_second, burst })| (name, Rate { per_second, burst });
-    Ok(Pacing::new(said.into_iter().map(rate).collect(), concurrency))
+    Ok(Pacing::new(
+        said.into_iter().map(rate).collect(),
+        concurrency,
+    ))
 }
 
 fn run(call: &Call<'_>) -> Answer {
     let a = call.args();
     let (cx, plan, db) = (call.cx(), meant(call)?, server(a));
     let base = crate::http::parse(a.str("base"))?;
-    let concurrency = usize::try_from(a.int("concurrency")).unwrap_or(1).clamp(1, 64);
+    let concurrency = usize::try_from(a.int("concurrency"))
+        .unwrap_or(1)
+        .clamp(1, 64);
     let options = Options {
         base: a.str("base").trim_end_matches('/').to_owned(),
         assets: assets(call, &plan)?,
@@ -325,9 +386,22 @@ fn run(call: &Call<'_>) -> Answer {
     let queue: Box<dyn Queue> = if a.given("workers") {
         let redis = a.handle::<redis::Server>("workers");
         pacing = pacing.shared((*redis).clone(), &plan.store);
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let worker = format!("{host}-{}-{}", std::process::id(), cx.now().timestamp_millis());
-        Box::new(Shared::open(cx, &redis, &plan, &worker, a.duration("lease"))?)
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        let worker = format!(
+            "{host}-{}-{}",
+            std::process::id(),
+            cx.now().timestamp_millis()
+        );
+        Box::new(Shared::open(
+            cx,
+            &redis,
+            &plan,
+            &worker,
+            a.duration("lease"),
+        )?)
     } else {
         Box::new(InOrder::new(plan.chunks.len()))
     };
@@ -340,11 +414,8 @@ fn run(call: &Call<'_>) -> Answer {
     };
     // The workers tell, and this thread shows: what shows belongs to the call.
     let done = std::thread::scope(|scope| {
-        let worker = scope.spawn(|| {
-            let done = backfill::run(cx, &db, &plan, &options, &pacing, &ledger, &*queue, &watch);
-            drop(watch);
-            done
-        });
+        let worker = scope
+            .spawn(|| backfill::run(cx, &db, &plan, &options, &pacing, &ledger, &*queue, &watch));
         while !worker.is_finished() {
             if let Ok(line) = told.1.recv_timeout(Duration::from_millis(50)) {
                 working.say(&line);
@@ -353,7 +424,9 @@ fn run(call: &Call<'_>) -> Answer {
         for line in told.1.try_iter() {
             working.say(&line);
         }
-        worker.join().unwrap_or_else(|_| Err(Error::Invalid("the run died".to_owned())))
+        worker
+            .join()
+            .unwrap_or_else(|_| Err(Error::Invalid("the run died".to_owned())))
     })?;
     Ok(DONE.record(&done))
 }

@@ -24,7 +24,11 @@ pub(super) static WARNING: Shape = Shape {
     fields: &[
         field("kind", Ty::Str, "`gap_exceeds_threshold`, `table_absent`"),
         field("asset", Ty::Str, "the asset"),
-        field("symbol", Ty::Opt(&Ty::Str), "the symbol, where it is about one"),
+        field(
+            "symbol",
+            Ty::Opt(&Ty::Str),
+            "the symbol, where it is about one",
+        ),
         field("message", Ty::Str, "for a person"),
     ],
 };
@@ -35,10 +39,18 @@ pub(super) static ESTIMATE: Shape = Shape {
     fields: &[
         field("symbols", Ty::Int, "symbols with something to ask for"),
         field("sessions", Ty::Int, "missing sessions that are asked for"),
-        field("requests", Ty::Int, "one for each chunk, when none has to be repeated"),
+        field(
+            "requests",
+            Ty::Int,
+            "one for each chunk, when none has to be repeated",
+        ),
         field("least_rows", Ty::Int, "the fewest rows"),
         field("most_rows", Ty::Int, "the most rows"),
-        field("seconds", Ty::Float, "with the concurrency and the rates that were given"),
+        field(
+            "seconds",
+            Ty::Float,
+            "with the concurrency and the rates that were given",
+        ),
     ],
 };
 
@@ -47,8 +59,16 @@ pub(super) static PLAN: Shape = Shape {
     doc: "The unit of work: which chunks, and no others. Its form has a version.",
     fields: &[
         field("schema", Ty::Str, "`tradeops.backfill-plan/1`"),
-        field("workflow", Ty::Str, "the workflow that carries it out: `backfill`"),
-        field("id", Ty::Str, "from what is to be done: the same plan has the same id"),
+        field(
+            "workflow",
+            Ty::Str,
+            "the workflow that carries it out: `backfill`",
+        ),
+        field(
+            "id",
+            Ty::Str,
+            "from what is to be done: the same plan has the same id",
+        ),
         field("created_at", Ty::Time, "when it was made"),
         field("store", Ty::Str, "the QuestDB that it is for: `host:port`"),
         field("policy", Ty::Map, "how it was made"),
@@ -57,8 +77,16 @@ pub(super) static PLAN: Shape = Shape {
             Ty::List(&Ty::Map),
             "by asset and symbol: rows, density, what is missing and asked for, what is left alone and why",
         ),
-        field("chunks", Ty::List(&Ty::Record(&CHUNK)), "in the order in which they are begun"),
-        field("warnings", Ty::List(&Ty::Record(&WARNING)), "what somebody should look at"),
+        field(
+            "chunks",
+            Ty::List(&Ty::Record(&CHUNK)),
+            "in the order in which they are begun",
+        ),
+        field(
+            "warnings",
+            Ty::List(&Ty::Record(&WARNING)),
+            "what somebody should look at",
+        ),
         field("estimate", Ty::Record(&ESTIMATE), "what it takes"),
     ],
 };
@@ -86,7 +114,11 @@ pub(super) static OUTCOME: Shape = Shape {
             Ty::List(&Ty::Str),
             "days for which the provider has nothing: `2015-03-02` or `2015-03-02..2015-03-06`",
         ),
-        field("note", Ty::Opt(&Ty::Str), "why it failed, or what is to be known of it"),
+        field(
+            "note",
+            Ty::Opt(&Ty::Str),
+            "why it failed, or what is to be known of it",
+        ),
     ],
 };
 
@@ -97,15 +129,27 @@ pub(super) static DONE: Shape = Shape {
         field("plan", Ty::Str, "its id"),
         field("chunks", Ty::Int, "its chunks"),
         field("verified", Ty::Int, "those that the store has now"),
-        field("already", Ty::Int, "those that it had before they were asked for"),
+        field(
+            "already",
+            Ty::Int,
+            "those that it had before they were asked for",
+        ),
         field("empty", Ty::Int, "those that the provider has nothing of"),
         field("failed", Ty::Int, "those that were asked for in vain"),
-        field("disabled", Ty::Int, "those that the service says are switched off"),
+        field(
+            "disabled",
+            Ty::Int,
+            "those that the service says are switched off",
+        ),
         field("elsewhere", Ty::Int, "those that other workers ended"),
         field("left", Ty::Int, "those that were not begun"),
         field("rows", Ty::Int, "rows that came into the store"),
         field("requests", Ty::Int, "requests that were made"),
-        field("limited", Ty::Int, "those that were refused for being too fast"),
+        field(
+            "limited",
+            Ty::Int,
+            "those that were refused for being too fast",
+        ),
         field("seconds", Ty::Float, "from the beginning to the end"),
         field(
             "stopped",
