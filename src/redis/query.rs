@@ -15,7 +15,7 @@ use crate::run::Cx;
 /// How many keys one SCAN step looks at.
 const STEP: usize = 1_000;
 
-/// The most fields of a hash that are fetched.
+/// The most fields of a hash, or members of a set, that are fetched.
 const FIELDS: i64 = 10_000;
 
 /// A server that answered, logged in.
@@ -235,6 +235,45 @@ pub fn hash(
             Ok(map)
         })
         .transpose()
+}
+
+/// The members of the set at `key`, in order; `None` when it is not there.
+pub fn members(
+    cx: &Cx,
+    server: &Server,
+    key: &str,
+    limit: Duration,
+) -> Result<Option<Vec<String>>, Error> {
+    let asked = key.to_owned();
+    let members = session::with(cx, server, limit, move |mut session| async move {
+        if !of_type(&mut session, &asked, "set").await? {
+            return Ok(None);
+        }
+        let size: i64 = session.ask(&cmd("SCARD").arg(&asked).take()).await?;
+        if size > FIELDS {
+            return Err(Error::TooLarge {
+                key: asked,
+                size,
+                most: FIELDS,
+            });
+        }
+        let all = cmd("SMEMBERS").arg(&asked).take();
+        session.ask::<Vec<Vec<u8>>>(&all).await.map(Some)
+    })?;
+    let Some(members) = members else {
+        return Ok(None);
+    };
+    let text = |bytes| {
+        String::from_utf8(bytes).map_err(|_| Error::NotText {
+            key: key.to_owned(),
+        })
+    };
+    let mut members = members
+        .into_iter()
+        .map(text)
+        .collect::<Result<Vec<_>, _>>()?;
+    members.sort();
+    Ok(Some(members))
 }
 
 /// Whether `key` is there; an error when it has another type than `wanted`.

@@ -4,6 +4,7 @@
 pub const SCRIPTS: &[(&str, &str)] = &[
     ("diagnose", include_str!("../../scripts/diagnose.rhai")),
     ("health", include_str!("../../scripts/health.rhai")),
+    ("ingest", include_str!("../../scripts/ingest.rhai")),
     ("logs", include_str!("../../scripts/logs.rhai")),
     ("reset", include_str!("../../scripts/reset.rhai")),
     ("retention", include_str!("../../scripts/retention.rhai")),
@@ -14,6 +15,7 @@ pub const SCRIPTS: &[(&str, &str)] = &[
 pub const STDLIB: &[(&str, &str)] = &[
     ("checks", include_str!("../../stdlib/checks.rhai")),
     ("diagnosing", include_str!("../../stdlib/diagnosing.rhai")),
+    ("ingesting", include_str!("../../stdlib/ingesting.rhai")),
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("logging", include_str!("../../stdlib/logging.rhai")),
     ("metrics", include_str!("../../stdlib/metrics.rhai")),

@@ -410,6 +410,25 @@ redis::info(db, "replication").role"#,
             },
             ..Primitive::READ
         },
+        Primitive {
+            name: "members",
+            params: &[DB, KEY],
+            options: &[TIMEOUT],
+            returns: Ty::Opt(&Ty::List(&Ty::Str)),
+            errors: KEY_ERRORS,
+            doc: "The members of the set at a key, in the order of the alphabet; `()` when it is not there. More than 10,000 are an error.",
+            example: r#"redis::members(redis::connect("redis://127.0.0.1:6379"), "no:such:key") == ()"#,
+            target: at_key,
+            call: |call| {
+                let a = call.args();
+                let members =
+                    redis::members(call.cx(), &server(a), a.str("key"), a.duration("timeout"))?;
+                Ok(members.map_or(Dynamic::UNIT, |all| {
+                    all.into_iter().map(Dynamic::from).collect()
+                }))
+            },
+            ..Primitive::READ
+        },
         lease::LEASED,
     ],
     shapes: &[&PING, &MEMORY, &STATS, &PERSISTENCE, &KEY_COUNT, &KEY_INFO],
