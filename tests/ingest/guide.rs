@@ -128,7 +128,12 @@ fn lines_of_the_guide_on_a_newer_version() {
 #[test]
 fn all_at_once_and_symbols_of_the_watchlist() {
     let site = Site::new(&env("QUESTDB_IMAGE"));
-    let redis = Container::start(&env("REDIS_IMAGE"), 6379, &[], &[]);
+    let redis = Container::start(
+        &env("REDIS_IMAGE"),
+        6379,
+        &[],
+        &["redis-server", "--protected-mode", "no"],
+    );
     crate::server::eventually(
         || match redis.sh("redis-cli sadd watchlist MSFT AAPL || true") {
             said if said.trim().parse::<i64>().is_ok() => Ok(()),
