@@ -11,7 +11,7 @@ mod state;
 pub use error::Error;
 pub use lease::{Lease, lease};
 pub use query::{
-    Key, KeyCount, Memory, Ping, count_keys, get, hash, info, key, memory, ping, size,
+    Key, KeyCount, Memory, Ping, count_keys, get, hash, info, key, members, memory, ping, size,
 };
 pub use server::Server;
 pub use state::{Persistence, Stats, persistence, stats};

@@ -237,6 +237,44 @@ pub fn hash(
         .transpose()
 }
 
+/// The members of the set at `key`, sorted; `None` when it is not there.
+pub fn members(
+    cx: &Cx,
+    server: &Server,
+    key: &str,
+    limit: Duration,
+) -> Result<Option<Vec<String>>, Error> {
+    let asked = key.to_owned();
+    let members = session::with(cx, server, limit, move |mut session| async move {
+        if !of_type(&mut session, &asked, "set").await? {
+            return Ok(None);
+        }
+        let size: i64 = session.ask(&cmd("SCARD").arg(&asked).take()).await?;
+        if size > FIELDS {
+            return Err(Error::TooLarge {
+                key: asked,
+                size,
+                most: FIELDS,
+            });
+        }
+        let all = cmd("SMEMBERS").arg(&asked).take();
+        session.ask::<Vec<Vec<u8>>>(&all).await.map(Some)
+    })?;
+    let texts = members.map(|members| {
+        let mut texts: Vec<String> = members
+            .into_iter()
+            .map(String::from_utf8)
+            .collect::<Result<_, _>>()?;
+        texts.sort();
+        Ok(texts)
+    });
+    texts
+        .transpose()
+        .map_err(|_: std::string::FromUtf8Error| Error::NotText {
+            key: key.to_owned(),
+        })
+}
+
 /// Whether `key` is there; an error when it has another type than `wanted`.
 async fn of_type(session: &mut Session, key: &str, wanted: &'static str) -> Result<bool, Error> {
     let found: String = session.ask(&cmd("TYPE").arg(key).take()).await?;

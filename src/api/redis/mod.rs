@@ -410,6 +410,27 @@ redis::info(db, "replication").role"#,
             },
             ..Primitive::READ
         },
+        Primitive {
+            name: "members",
+            params: &[DB, KEY],
+            options: &[TIMEOUT],
+            returns: Ty::Opt(&Ty::List(&Ty::Str)),
+            errors: KEY_ERRORS,
+            doc: "The members of the set at a key, sorted; `()` when it is not there. More than 10,000 are an error.",
+            example: r#"redis::members(redis::connect("redis://127.0.0.1:6379"), "no:such:key") == ()"#,
+            target: at_key,
+            call: |call| {
+                let a = call.args();
+                let found =
+                    redis::members(call.cx(), &server(a), a.str("key"), a.duration("timeout"))?;
+                let list = |members: Vec<String>| {
+                    let members = members.into_iter().map(Dynamic::from);
+                    Dynamic::from_array(members.collect())
+                };
+                Ok(found.map_or(Dynamic::UNIT, list))
+            },
+            ..Primitive::READ
+        },
         lease::LEASED,
     ],
     shapes: &[&PING, &MEMORY, &STATS, &PERSISTENCE, &KEY_COUNT, &KEY_INFO],
