@@ -6,6 +6,7 @@
 mod address;
 pub mod alertmanager;
 pub mod api;
+pub mod backfill;
 pub mod calendar;
 pub mod cli;
 pub mod compose;

@@ -5,6 +5,7 @@
 
 mod alertmanager;
 mod args;
+mod backfill;
 mod board;
 mod branch;
 mod calendar;
@@ -83,6 +84,7 @@ pub use workflow::WorkflowRunner;
 pub static NAMESPACES: &[&Namespace] = &[
     &alertmanager::NAMESPACE,
     &args::NAMESPACE,
+    &backfill::NAMESPACE,
     &calendar::NAMESPACE,
     &compose::NAMESPACE,
     &coverage::NAMESPACE,

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::exit::{Exit, told};
 use super::place::Place;
@@ -20,17 +21,17 @@ pub(super) fn apply(place: &Place, file: &Path, max_age: Duration) -> anyhow::Re
             Some("to see what would be changed now, run the script with `--plan`".into()),
         ));
     }
-    let plan = Plan::read(file).map_err(refused)?;
-    let age = Utc::now()
-        .signed_duration_since(plan.created_at)
-        .to_std()
-        .unwrap_or_default();
-    if age > max_age {
-        return Err(refused(PlanError::TooOld {
-            age: show_duration(age),
-            max: show_duration(max_age),
-        }));
+    if let Some(own) = Own::read(file) {
+        young(own.created_at, max_age)?;
+        let words = vec![
+            own.workflow,
+            "--from-plan".to_owned(),
+            file.display().to_string(),
+        ];
+        return super::run::run(place, words);
     }
+    let plan = Plan::read(file).map_err(refused)?;
+    young(plan.created_at, max_age)?;
     let hint = || Some("make a new plan with `--plan-out FILE`".to_owned());
     let (source, checked) = match load::load(&place.library(), &plan.script_name()) {
         Ok(loaded) => loaded,
@@ -48,6 +49,34 @@ pub(super) fn apply(place: &Place, file: &Path, max_age: Duration) -> anyhow::Re
         place.flags.clone(),
         Mode::Apply(plan.allowance()),
     )
+}
+
+/// A plan that a workflow made in its own form (`//! plan: own`): the workflow knows how to do it and no more.
+#[derive(Deserialize)]
+struct Own {
+    schema: String,
+    workflow: String,
+    created_at: DateTime<Utc>,
+}
+
+impl Own {
+    fn read(file: &Path) -> Option<Self> {
+        let own: Self = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+        let form = format!("tradeops.{}-plan/", own.workflow);
+        own.schema.starts_with(&form).then_some(own)
+    }
+}
+
+fn young(created_at: DateTime<Utc>, max_age: Duration) -> anyhow::Result<()> {
+    let age = Utc::now().signed_duration_since(created_at);
+    let age = age.to_std().unwrap_or_default();
+    if age <= max_age {
+        return Ok(());
+    }
+    Err(refused(PlanError::TooOld {
+        age: show_duration(age),
+        max: show_duration(max_age),
+    }))
 }
 
 fn refused(error: PlanError) -> anyhow::Error {

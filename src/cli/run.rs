@@ -52,13 +52,26 @@ pub(super) fn run_as(
     for warning in &checked.warnings {
         terminal::diagnostic(warning, &checked.program, &Redactor::new());
     }
-    let request = place.request(&flags, arguments, mode)?;
+    let own_plan = checked.header.own_plan && mode.is_plan();
+    if own_plan && flags.plan_out.is_some() {
+        return Err(told(
+            Exit::Usage,
+            format!(
+                "`{}` makes its own plan: `--plan-out` does not save it",
+                source.name
+            ),
+            Some(format!("`tradeops {} --help` says how", source.name)),
+        ));
+    }
+    let mut request = place.request(&flags, arguments, mode)?;
+    // Whatever `-o` says: a plan is for `apply`.
+    request.output.json |= own_plan;
     let output = request.output;
     let ended = match host::run(request, &source, checked) {
         Ok(ended) => ended,
         Err(not_run) => return not_started(not_run),
     };
-    let mut exit = report(&ended, output, true)?;
+    let mut exit = report(&ended, output, !own_plan)?;
     if let Mode::Apply(allowance) = ended.run.mode()
         && not_reached(&allowance.left())
         && exit == Exit::Ok
@@ -70,7 +83,7 @@ pub(super) fn run_as(
         .run
         .doom()
         .is_some_and(|doom| doom.kind == DoomKind::Denied);
-    if ended.run.mode().is_plan() && !refused {
+    if ended.run.mode().is_plan() && !refused && !own_plan {
         let plan = ended.run.plan_so_far();
         show_plan(&plan, ended.run.redactor(), output)?;
         if let Some(file) = &flags.plan_out {

@@ -82,6 +82,8 @@ struct Told {
     known: BTreeMap<(String, String), Known>,
     /// The last word on each chunk of each plan.
     chunks: BTreeMap<(String, String), Entry>,
+    /// Those that were asked for, and of which nothing was heard since: by asset and symbol, then by plan and chunk.
+    sent: BTreeMap<(String, String), BTreeMap<(String, String), Entry>>,
     progress: BTreeMap<String, DateTime<Utc>>,
 }
 
@@ -134,21 +136,42 @@ impl Ledger {
         held(&self.told).chunks.get(&key).cloned()
     }
 
+    /// When days of this span were asked for last, if nothing was heard of it since: whoever was asked may still be storing.
+    pub fn sent(
+        &self,
+        asset: &str,
+        symbol: &str,
+        (from, to): (NaiveDate, NaiveDate),
+    ) -> Option<DateTime<Utc>> {
+        let told = held(&self.told);
+        let key = (asset.to_owned(), symbol.to_owned());
+        let entries = told.sent.get(&key)?.values();
+        let meant = entries.filter(|entry| entry.from <= to && from <= entry.to);
+        meant.map(|entry| entry.at).max()
+    }
+
     /// When a chunk of an asset was found stored last; none: never.
     pub fn progress(&self) -> BTreeMap<String, DateTime<Utc>> {
         held(&self.told).progress.clone()
     }
 
-    /// Writes a line and waits until it is on the disk.
-    pub fn write(&self, entry: Entry) -> Result<(), Error> {
-        self.append(&entry)
+    /// Writes lines and waits until they are on the disk.
+    pub fn write(&self, entries: Vec<Entry>) -> Result<(), Error> {
+        self.append(&entries)
             .map_err(|source| failed("written", &self.path, source))?;
-        held(&self.told).take(entry);
+        let mut told = held(&self.told);
+        for entry in entries {
+            told.take(entry);
+        }
         Ok(())
     }
 
-    fn append(&self, entry: &Entry) -> io::Result<()> {
-        let text = serde_json::to_string(entry)?;
+    fn append(&self, entries: &[Entry]) -> io::Result<()> {
+        let mut text = Vec::new();
+        for entry in entries {
+            serde_json::to_writer(&mut text, entry)?;
+            text.push(b'\n');
+        }
         let mut file = held(&self.file);
         if file.is_none() {
             if let Some(folder) = self.path.parent() {
@@ -165,7 +188,7 @@ impl Ledger {
             *file = Some(opened);
         }
         if let Some(file) = file.as_mut() {
-            file.write_all(format!("{text}\n").as_bytes())?;
+            file.write_all(&text)?;
             file.sync_data()?;
         }
         Ok(())
@@ -207,6 +230,13 @@ impl Ledger {
 impl Told {
     fn take(&mut self, entry: Entry) {
         let key = (entry.asset.clone(), entry.symbol.clone());
+        let which = (entry.plan.clone(), entry.chunk.clone());
+        let sent = self.sent.entry(key.clone()).or_default();
+        if entry.state == State::Sent {
+            sent.insert(which, entry.clone());
+        } else {
+            sent.remove(&which);
+        }
         let days = Days::span(entry.from, entry.to);
         match entry.state {
             State::Planned | State::Sent | State::Stored => {}
@@ -295,17 +325,23 @@ mod tests {
         let path = ledger.path.clone();
         assert!(!path.exists());
         ledger
-            .write(entry("a", State::Failed, "2024-01-02", "2024-01-05", &[]))
+            .write(vec![entry(
+                "a",
+                State::Failed,
+                "2024-01-02",
+                "2024-01-05",
+                &[],
+            )])
             .unwrap();
         let first = fs::read(&path).unwrap().len();
         ledger
-            .write(entry(
+            .write(vec![entry(
                 "a",
                 State::Verified,
                 "2024-01-02",
                 "2024-01-05",
                 &["2024-01-03..2024-01-04"],
-            ))
+            )])
             .unwrap();
         let whole = fs::read(&path).unwrap();
         for cut in 0..=whole.len() {
@@ -325,7 +361,13 @@ mod tests {
                 "at {cut}"
             );
             ledger
-                .write(entry("b", State::Sent, "2024-02-01", "2024-02-01", &[]))
+                .write(vec![entry(
+                    "b",
+                    State::Sent,
+                    "2024-02-01",
+                    "2024-02-01",
+                    &[],
+                )])
                 .unwrap();
             let again = Ledger::open(folder.path(), "127.0.0.1:9000").unwrap();
             assert_eq!(
@@ -348,23 +390,41 @@ mod tests {
         let ledger = Ledger::open(folder.path(), "s").unwrap();
         for _ in 0..20 {
             ledger
-                .write(entry("a", State::Failed, "2024-01-02", "2024-01-05", &[]))
+                .write(vec![entry(
+                    "a",
+                    State::Failed,
+                    "2024-01-02",
+                    "2024-01-05",
+                    &[],
+                )])
                 .unwrap();
         }
         ledger
-            .write(entry("a", State::Verified, "2024-01-02", "2024-01-05", &[]))
+            .write(vec![entry(
+                "a",
+                State::Verified,
+                "2024-01-02",
+                "2024-01-05",
+                &[],
+            )])
             .unwrap();
         ledger
-            .write(entry("a", State::Sent, "2024-01-02", "2024-01-05", &[]))
+            .write(vec![entry(
+                "a",
+                State::Sent,
+                "2024-01-02",
+                "2024-01-05",
+                &[],
+            )])
             .unwrap();
         ledger
-            .write(entry(
+            .write(vec![entry(
                 "b",
                 State::Empty,
                 "2024-02-01",
                 "2024-02-02",
                 &["2024-02-01"],
-            ))
+            )])
             .unwrap();
         ledger.shorten().unwrap();
         assert_eq!(fs::read_to_string(&ledger.path).unwrap().lines().count(), 3);

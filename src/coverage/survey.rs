@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::Deserialize;
 
 use super::{Days, Due, Error, Gap, Holding, Ledger, Source, gaps, read, source};
 use crate::questdb::{self, Limits, Server};
 use crate::run::Cx;
 
 /// A table that an asset may be in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// Its name.
     pub table: String,
     /// The column with the symbol.
     pub symbol: String,
     /// Whether a row of it can be of several symbols: `AAPL,MSFT`.
+    #[serde(default)]
     pub lists: bool,
 }
 

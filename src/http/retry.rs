@@ -101,6 +101,11 @@ impl Retry {
         }
     }
 
+    /// The wait after the `attempts`-th attempt, with some randomness.
+    pub fn wait(&self, attempts: usize) -> Duration {
+        self.backoff(attempts, random())
+    }
+
     /// The wait after the `attempts`-th attempt; `jitter` from 0 to 1.
     fn backoff(&self, attempts: usize, jitter: f64) -> Duration {
         let doublings = u32::try_from(attempts.saturating_sub(1))

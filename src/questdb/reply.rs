@@ -163,6 +163,12 @@ fn refusal(server: &Server, status: u16, message: String, position: &Value) -> E
         };
         return Error::Failed { message, status };
     }
+    if has(&["could not mmap"]) {
+        let message = format!(
+            "{message}: its machine lets it map no more files; QuestDB asks for `vm.max_map_count` of 1048576"
+        );
+        return Error::Failed { message, status };
+    }
     if has(&["table does not exist", "table is dropped"]) {
         return Error::NotFound { message, status };
     }

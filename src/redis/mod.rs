@@ -1,5 +1,6 @@
 //! Redis: whether it answers, what it says of itself, keys and their sizes; and leases.
 
+mod bucket;
 mod error;
 mod info;
 mod lease;
@@ -7,7 +8,9 @@ mod query;
 mod server;
 mod session;
 mod state;
+mod work;
 
+pub use bucket::{pause, token};
 pub use error::Error;
 pub use lease::{Lease, lease};
 pub use query::{
@@ -15,3 +18,4 @@ pub use query::{
 };
 pub use server::Server;
 pub use state::{Persistence, Stats, persistence, stats};
+pub use work::{Next, Work, agree};

@@ -15,7 +15,7 @@ use crate::run::Cx;
 /// How many keys one SCAN step looks at.
 const STEP: usize = 1_000;
 
-/// The most fields of a hash that are fetched.
+/// The most fields of a hash, or members of a set, that are fetched.
 const FIELDS: i64 = 10_000;
 
 /// A server that answered, logged in.
@@ -237,7 +237,7 @@ pub fn hash(
         .transpose()
 }
 
-/// The members of the set at `key`, sorted; `None` when it is not there.
+/// The members of the set at `key`, in order; `None` when it is not there.
 pub fn members(
     cx: &Cx,
     server: &Server,
@@ -260,19 +260,20 @@ pub fn members(
         let all = cmd("SMEMBERS").arg(&asked).take();
         session.ask::<Vec<Vec<u8>>>(&all).await.map(Some)
     })?;
-    let texts = members.map(|members| {
-        let mut texts: Vec<String> = members
-            .into_iter()
-            .map(String::from_utf8)
-            .collect::<Result<_, _>>()?;
-        texts.sort();
-        Ok(texts)
-    });
-    texts
-        .transpose()
-        .map_err(|_: std::string::FromUtf8Error| Error::NotText {
+    let Some(members) = members else {
+        return Ok(None);
+    };
+    let text = |bytes| {
+        String::from_utf8(bytes).map_err(|_| Error::NotText {
             key: key.to_owned(),
         })
+    };
+    let mut members = members
+        .into_iter()
+        .map(text)
+        .collect::<Result<Vec<_>, _>>()?;
+    members.sort();
+    Ok(Some(members))
 }
 
 /// Whether `key` is there; an error when it has another type than `wanted`.

@@ -14,6 +14,8 @@ pub struct Header {
     pub needs: Vec<Capability>,
     /// `//! requires: tradeops >= 0.3`.
     pub requires: Option<String>,
+    /// `//! plan: own` - in plan mode the script's result is the plan, as JSON, and `tradeops apply` gives it back to it.
+    pub own_plan: bool,
     /// No header bounds this run: the operator typed it. Never set by a file's text.
     pub unbounded: bool,
     /// Keyed lines that could not be read: line number and why.
@@ -43,6 +45,14 @@ impl Header {
             let comment = comment.strip_prefix(' ').unwrap_or(comment);
             if let Some(list) = comment.strip_prefix("needs:") {
                 header.read_needs(i + 1, list);
+            } else if let Some(whose) = comment.strip_prefix("plan:") {
+                header.own_plan = whose.trim() == "own";
+                if !header.own_plan {
+                    header.faults.push((
+                        i + 1,
+                        format!("`plan:{whose}` is not understood: write `plan: own`"),
+                    ));
+                }
             } else if let Some(version) = comment.strip_prefix("requires:") {
                 header.read_requires(i + 1, version.trim());
             } else {
@@ -113,9 +123,10 @@ mod tests {
     #[test]
     fn faults_carry_their_line() {
         let header = Header::read(
-            "//! needs: docker\n//! requires: tradeops >= 999.0\n//! requires: soon\n",
+            "//! needs: docker\n//! requires: tradeops >= 999.0\n//! requires: soon\n//! plan: mine\n",
         );
         let lines: Vec<_> = header.faults.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [1, 2, 3]);
+        assert_eq!(lines, [1, 2, 3, 4]);
+        assert!(Header::read("//! Fills.\n//! plan: own\n").own_plan);
     }
 }

@@ -101,12 +101,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
     let arguments = spec
         .parse(&request.arguments, &request.env)
         .map_err(|error| match error {
-            ArgsError::Help(path) => {
-                let words: Vec<_> = std::iter::once(command.as_str())
-                    .chain(path.iter().map(String::as_str))
-                    .collect();
-                NotRun::Help(spec.at(&path).help(&words.join(" "), &header.doc))
-            }
+            ArgsError::Help(path) => NotRun::Help(spec.help_at(&path, &command, &header.doc)),
             other => other.into(),
         })?;
     let engine = LazyLock::force(&engine).clone();

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -217,11 +217,15 @@ fn server_killed(image: &str) {
         let twin = twin(&server, &table);
         // Not for ever: the proxy's thread outlives the test, and its container must not.
         let dying = Arc::downgrade(&container);
+        // It is seen before it is dead: started again in between, it would stay dead.
+        let dead = Arc::new(AtomicBool::new(false));
+        let died = dead.clone();
         let proxy = Arc::new(Proxy::start(port(), move |request, _| {
             if request == point {
                 if let Some(container) = dying.upgrade() {
                     container.lock().unwrap_or_else(|e| panic!("{e}")).kill();
                 }
+                died.store(true, Ordering::SeqCst);
                 return Go::Nowhere;
             }
             Go::On
@@ -237,9 +241,10 @@ fn server_killed(image: &str) {
         let back = std::thread::spawn({
             let (proxy, container) = (proxy.clone(), container.clone());
             move || {
-                while proxy.seen() <= point {
+                while !dead.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(5));
-                    if child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                    let ended = child.try_wait().is_ok_and(|ended| ended.is_some());
+                    if ended && proxy.seen() <= point {
                         return;
                     }
                 }

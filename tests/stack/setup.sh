@@ -6,6 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 "$stack_dir/setup/packages.sh" curl:curl
 "$stack_dir/setup/engine.sh"
+"$stack_dir/setup/maps.sh"
 "$stack_dir/setup/compose.sh"
 "$stack_dir/setup/sshd.sh"
 "$stack_dir/setup/images.sh"

@@ -391,29 +391,43 @@ fn survey(call: &Call<'_>) -> Result<Survey, Failure> {
 }
 
 fn tables(a: &Args) -> Result<Vec<Wanted>, Failure> {
-    let read = |value: &Dynamic| {
-        let map = plain(value).try_cast::<rhai::Map>().unwrap_or_default();
-        let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
-        let lists = map.get("lists").and_then(|v| v.as_bool().ok());
-        match (text("table"), text("symbol")) {
-            (Some(table), Some(symbol)) => Ok(Wanted {
-                table,
-                symbol,
-                lists: lists.unwrap_or(false),
-            }),
-            _ => Err(Failure::invalid(
-                "a table wants its name as `table`, and as `symbol` the column with the symbol",
-            )),
-        }
-    };
-    a.list("tables").iter().map(read).collect()
+    a.list("tables").iter().map(table).collect()
+}
+
+/// A table as a script says it.
+pub(super) fn table(value: &Dynamic) -> Result<Wanted, Failure> {
+    let map = plain(value).try_cast::<rhai::Map>().unwrap_or_default();
+    let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
+    let lists = map.get("lists").and_then(|v| v.as_bool().ok());
+    match (text("table"), text("symbol")) {
+        (Some(table), Some(symbol)) => Ok(Wanted {
+            table,
+            symbol,
+            lists: lists.unwrap_or(false),
+        }),
+        _ => Err(Failure::invalid(
+            "a table wants its name as `table`, and as `symbol` the column with the symbol",
+        )),
+    }
+}
+
+/// The days on which rows are due, as the options of a call say.
+fn due(call: &Call<'_>, from: NaiveDate, to: NaiveDate) -> Result<Due, Failure> {
+    let a = call.args();
+    due_of(call, a.opt_str("calendar"), a.duration("grace"), from, to)
 }
 
 /// The days on which rows are due.
-fn due(call: &Call<'_>, from: NaiveDate, to: NaiveDate) -> Result<Due, Failure> {
-    let (a, now) = (call.args(), call.cx().now());
-    let grace = TimeDelta::from_std(a.duration("grace")).unwrap_or_default();
-    match a.opt_str("calendar") {
+pub(super) fn due_of(
+    call: &Call<'_>,
+    calendar: Option<&str>,
+    grace: Duration,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Due, Failure> {
+    let now = call.cx().now();
+    let grace = TimeDelta::from_std(grace).unwrap_or_default();
+    match calendar {
         Some(name) => {
             let calendar = super::calendar::named(call, name)?;
             Ok(Due::sessions(&calendar, from, to, now, grace)?)
@@ -431,7 +445,7 @@ fn limits(a: &Args) -> Limits {
     }
 }
 
-fn state(call: &Call<'_>) -> Result<PathBuf, Failure> {
+pub(super) fn state(call: &Call<'_>) -> Result<PathBuf, Failure> {
     let state = call.run().resources().get::<StateFolder>();
     state.map(|state| state.0.clone()).ok_or_else(|| {
         Failure::new(

@@ -416,18 +416,16 @@ redis::info(db, "replication").role"#,
             options: &[TIMEOUT],
             returns: Ty::Opt(&Ty::List(&Ty::Str)),
             errors: KEY_ERRORS,
-            doc: "The members of the set at a key, sorted; `()` when it is not there. More than 10,000 are an error.",
+            doc: "The members of the set at a key, in the order of the alphabet; `()` when it is not there. More than 10,000 are an error.",
             example: r#"redis::members(redis::connect("redis://127.0.0.1:6379"), "no:such:key") == ()"#,
             target: at_key,
             call: |call| {
                 let a = call.args();
-                let found =
+                let members =
                     redis::members(call.cx(), &server(a), a.str("key"), a.duration("timeout"))?;
-                let list = |members: Vec<String>| {
-                    let members = members.into_iter().map(Dynamic::from);
-                    Dynamic::from_array(members.collect())
-                };
-                Ok(found.map_or(Dynamic::UNIT, list))
+                Ok(members.map_or(Dynamic::UNIT, |all| {
+                    all.into_iter().map(Dynamic::from).collect()
+                }))
             },
             ..Primitive::READ
         },

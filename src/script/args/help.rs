@@ -5,8 +5,29 @@ use std::fmt::Write as _;
 use super::{Parameter, Spec, Takes};
 
 impl Spec {
+    /// The help page of the subcommand at `path`, or of the command itself.
+    pub fn help_at(&self, path: &[String], command: &str, about: &str) -> String {
+        let mut spec = self;
+        let (mut words, mut about) = (command.to_owned(), about);
+        let mut outer = Vec::new();
+        for name in path {
+            let Some((_, help, inner)) = spec.subcommands.iter().find(|(n, ..)| n == name) else {
+                break;
+            };
+            let _ = write!(words, " {name}");
+            outer.extend(spec.flags.iter().cloned());
+            (spec, about) = (inner, help);
+        }
+        // Flags of the commands around it go here as well.
+        let whole = Self {
+            flags: spec.flags.iter().cloned().chain(outer).collect(),
+            ..spec.clone()
+        };
+        whole.help(&words, about)
+    }
+
     /// The help page of `command` (`tradeops health`), which is for `about`.
-    pub fn help(&self, command: &str, about: &str) -> String {
+    fn help(&self, command: &str, about: &str) -> String {
         let mut page = String::new();
         let mut usage = format!("Usage: {command}");
         if !self.flags.is_empty() {

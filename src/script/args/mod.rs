@@ -146,16 +146,6 @@ impl Spec {
         }
         Ok(spec)
     }
-
-    /// The spec of a path of subcommands.
-    pub fn at(&self, path: &[String]) -> &Self {
-        path.iter().fold(self, |spec, name| {
-            spec.subcommands
-                .iter()
-                .find(|(n, ..)| n == name)
-                .map_or(spec, |(_, _, inner)| inner)
-        })
-    }
 }
 
 impl Parameter {

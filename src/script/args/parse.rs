@@ -14,6 +14,7 @@ impl Spec {
     ) -> Result<Map, ArgsError> {
         let mut parsing = Parsing {
             spec: self,
+            outer: Vec::new(),
             found: Map::new(),
             positionals: Vec::new(),
             path: Vec::new(),
@@ -28,7 +29,7 @@ impl Spec {
                     })
                 {
                     parsing.path.push(name.clone());
-                    parsing.finish_flags(env)?;
+                    parsing.outer.push(parsing.spec);
                     parsing.spec = inner;
                     continue;
                 }
@@ -48,6 +49,8 @@ impl Spec {
 
 struct Parsing<'a> {
     spec: &'a Spec,
+    /// Of the commands that this one is a part of, outermost first: their flags may stand before it and after.
+    outer: Vec<&'a Spec>,
     found: Map,
     positionals: Vec<String>,
     path: Vec<String>,
@@ -63,8 +66,11 @@ impl Parsing<'_> {
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (word, None),
         };
-        let flags = &self.spec.flags;
-        let find = |name: &str| flags.iter().find(|p| p.flag() == name);
+        let flags = || {
+            let specs = std::iter::once(&self.spec).chain(self.outer.iter().rev());
+            specs.flat_map(|spec| &spec.flags)
+        };
+        let find = |name: &str| flags().find(|p| p.flag() == name);
         let parameter = if let Some(parameter) = find(name) {
             parameter
         } else if let Some(parameter) = name
@@ -75,14 +81,14 @@ impl Parsing<'_> {
             value = Some("false".into());
             parameter
         } else if let Some((letter, rest)) = short(name)
-            && let Some(parameter) = flags.iter().find(|p| p.short == Some(letter))
+            && let Some(parameter) = flags().find(|p| p.short == Some(letter))
         {
             if !rest.is_empty() {
                 value = Some(rest.to_owned());
             }
             parameter
         } else {
-            let all: Vec<String> = flags.iter().map(Parameter::flag).collect();
+            let all: Vec<String> = flags().map(Parameter::flag).collect();
             let hint = closest(name, all.iter().map(String::as_str))
                 .map(|f| format!("did you mean `{f}`?"));
             return Err(ArgsError::Usage(
@@ -121,7 +127,8 @@ impl Parsing<'_> {
     }
 
     fn finish_flags(&mut self, env: &dyn Fn(&str) -> Option<String>) -> Result<(), ArgsError> {
-        for parameter in &self.spec.flags {
+        let specs = self.outer.iter().chain(std::iter::once(&self.spec));
+        for parameter in specs.flat_map(|spec| &spec.flags) {
             if self.found.contains_key(parameter.name.as_str()) {
                 continue;
             }

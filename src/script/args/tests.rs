@@ -97,10 +97,26 @@ fn positionals_subcommands_and_the_double_dash() {
     assert!(
         matches!(parse(&sub, &["nwes"]), Err(ArgsError::Usage(_, Some(hint))) if hint.contains("news"))
     );
+    let help = sub.help_at(&["news".into()], "tradeops x", "X");
     assert!(
-        sub.at(&["news".into()])
-            .help("tradeops x news", "N")
-            .contains("--days N")
+        help.contains("N\n\nUsage: tradeops x news [FLAGS]\n")
+            && help.contains("--days N")
+            && help.contains("--pace NUMBER"),
+        "{help}"
+    );
+    // A flag of the whole goes before the command and after it.
+    for words in [
+        ["news", "--pace", "2", "--days", "3"],
+        ["--pace", "2", "news", "--days", "3"],
+        ["news", "--days", "3", "--pace", "2"],
+    ] {
+        assert_eq!(
+            show(&parse(&sub, &words).unwrap()),
+            "command=news days=3 pace=2.0"
+        );
+    }
+    assert!(
+        matches!(parse(&sub, &["--days", "3", "news"]), Err(ArgsError::Usage(why, _)) if why.contains("--days"))
     );
 }
 

@@ -17,7 +17,8 @@
 //! | `/reset` | all of it back to normal |
 //! | `/` | what is in force, and how many jobs were accepted |
 //!
-//! What only one product can be told (Loki to lose lines, Traefik to have a router in error) stands with that product.
+//! What only one product can be told (Loki to lose lines, Traefik to have a router in error, the ingestion service to
+//! store half of what it fetched) stands with that product.
 //!
 //! `slow`, `500`, `status` and `hang` take `path=/ready` (repeatable): only paths that start so. A 429 comes with
 //! a `Retry-After` and the counters of a limit that is used up.
@@ -233,13 +234,32 @@ impl Control {
     }
 }
 
-/// What one product alone can be told: whether it knew the path. It hears of `/reset`, too.
-pub(crate) type Own = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
+/// What one product alone can be told. It hears of `/reset`, too.
+pub(crate) type Own = Arc<dyn Fn(&Request) -> Told + Send + Sync>;
+
+/// What a product made of a path of its control port.
+pub(crate) enum Told {
+    /// It is none of its own.
+    Unknown,
+    /// It goes by it.
+    Known,
+    /// It was asked something.
+    Answer(Response),
+}
+
+impl From<bool> for Told {
+    fn from(known: bool) -> Self {
+        if known { Self::Known } else { Self::Unknown }
+    }
+}
 
 pub(crate) fn handler(control: &Arc<Control>, metrics: &Arc<Metrics>, own: Own) -> Handler {
     let (control, metrics) = (Arc::clone(control), Arc::clone(metrics));
     Arc::new(move |request| {
-        let known = own(request);
+        let known = match own(request) {
+            Told::Answer(answer) => return answer,
+            told => matches!(told, Told::Known),
+        };
         match request.path.as_str() {
             "/" => {}
             "/slow" => {

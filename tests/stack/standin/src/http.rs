@@ -140,12 +140,14 @@ pub(crate) fn misbehaving(
     })
 }
 
-pub(crate) fn listen(port: u16, handler: Handler) -> io::Result<()> {
-    let listener = TcpListener::bind(("0.0.0.0", port))?;
+/// Serves on a port, any free one for 0; gives the port.
+pub(crate) fn listen(host: &str, port: u16, handler: Handler) -> io::Result<u16> {
+    let listener = TcpListener::bind((host, port))?;
+    let port = listener.local_addr()?.port();
     std::thread::Builder::new()
         .stack_size(256 * 1024)
         .spawn(move || accept(&listener, &handler))?;
-    Ok(())
+    Ok(port)
 }
 
 fn accept(listener: &TcpListener, handler: &Handler) {

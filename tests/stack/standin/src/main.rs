@@ -10,12 +10,15 @@ mod metrics;
 mod product;
 mod text;
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use control::Control;
+use http::Handler;
 use log::Log;
+use product::Product;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 const CONTROL_PORT: u16 = 9999;
@@ -70,6 +73,45 @@ fn probe(url: &str, expected: Option<&str>) -> ExitCode {
     }
 }
 
+struct Ports {
+    of_product: Vec<u16>,
+    of_control: u16,
+}
+
+/// On the product's own ports, in a container of its own. Elsewhere `STANDIN_PORT` and `STANDIN_CONTROL_PORT` say on which
+/// of the loopback, 0 for any free one; the first line of the log has them.
+fn listen(product: &Product, told: Handler, control: &Arc<Control>) -> io::Result<Ports> {
+    let given = |name: &str| {
+        let text = std::env::var(name).ok()?;
+        Some(
+            text.parse::<u16>()
+                .map_err(|error| io::Error::other(format!("{name} is `{text}`: {error}"))),
+        )
+    };
+    let own_port = given("STANDIN_PORT").transpose()?;
+    let host = if own_port.is_some() {
+        "127.0.0.1"
+    } else {
+        "0.0.0.0"
+    };
+    let control_port = given("STANDIN_CONTROL_PORT").transpose()?;
+    let of_control = http::listen(host, control_port.unwrap_or(CONTROL_PORT), told)?;
+    let mut of_product = Vec::new();
+    for (at, port) in product.ports.iter().enumerate() {
+        let handler = http::misbehaving(control, &product.metrics, Arc::clone(&product.handler));
+        let port = match own_port {
+            Some(own) if at == 0 => own,
+            Some(_) => 0,
+            None => *port,
+        };
+        of_product.push(http::listen(host, port, handler)?);
+    }
+    Ok(Ports {
+        of_product,
+        of_control,
+    })
+}
+
 fn serve(name: &str) -> ExitCode {
     let Some(known) = product::NAMES.iter().find(|known| **known == name) else {
         text::stderr(&format!(
@@ -92,21 +134,23 @@ fn serve(name: &str) -> ExitCode {
     control.resume_crash_loop();
     let product = product::start(known, &control);
     let own = Arc::clone(&product.own);
-    let mut listening = http::listen(
-        CONTROL_PORT,
+    let ports = match listen(
+        &product,
         control::handler(&control, &product.metrics, own),
-    );
-    for port in &product.ports {
-        let handler = http::misbehaving(&control, &product.metrics, Arc::clone(&product.handler));
-        listening = listening.and_then(|()| http::listen(*port, handler));
-    }
-    if let Err(error) = listening {
-        text::stderr(&format!("cannot listen: {error}"));
-        return ExitCode::FAILURE;
-    }
+        &control,
+    ) {
+        Ok(ports) => ports,
+        Err(error) => {
+            text::stderr(&format!("cannot listen: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
     log.info(
         &format!("{known} started"),
-        &[("ports", &format!("{:?}", product.ports))],
+        &[
+            ("ports", &format!("{:?}", ports.of_product)),
+            ("control_port", &ports.of_control.to_string()),
+        ],
     );
 
     let signal = signals.forever().next().unwrap_or(SIGTERM);

@@ -50,6 +50,12 @@ pub(crate) fn rfc3339(micros: i64) -> String {
 
 /// Civil date of a day counted from 1970-01-01.
 pub(crate) fn date(days: i64) -> String {
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Year, month and day of a day counted from 1970-01-01.
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
@@ -64,7 +70,27 @@ pub(crate) fn date(days: i64) -> String {
         month_from_march - 9
     };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    (year, month, day)
+}
+
+/// An instant as a header of HTTP has it: `Tue, 24 Nov 2026 12:00:07 GMT`.
+pub(crate) fn http_date(seconds: i64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil(days);
+    let (name, month) = (
+        DAYS[days.rem_euclid(7) as usize],
+        MONTHS[(month - 1) as usize],
+    );
+    format!(
+        "{name}, {day:02} {month} {year:04} {:02}:{:02}:{:02} GMT",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
 }
 
 /// Day number of `2024-05-01`, with or without a time after it.
@@ -183,6 +209,7 @@ mod tests {
         }
         assert_eq!(parse_date("2024-13-01"), None);
         assert_eq!(rfc3339(1_000_001), "1970-01-01T00:00:01.000001Z");
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::backends::{self, Redis};
-use super::{Product, env, ingestion, polygon};
+use super::{Product, alone, env, ingestion, polygon};
 use crate::client;
 use crate::control::Control;
 use crate::http::{Handler, Request, Response};
@@ -22,6 +22,7 @@ pub(super) struct App {
     pub(super) control: Arc<Control>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) redis: Redis,
+    pub(super) ingestion: Arc<ingestion::Conduct>,
 }
 
 pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
@@ -91,16 +92,19 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
         control: Arc::clone(control),
         metrics: Arc::clone(&metrics),
         redis: Redis::watch(control),
+        ingestion: Arc::default(),
     });
     app.declare();
     let busy = Arc::clone(&app);
     std::thread::spawn(move || busy.be_busy(paths));
-    if name == "data-ingestion" {
+    if name == "data-ingestion" && !alone() {
         ingestion::feed(control);
     }
+    let conduct = Arc::clone(&app.ingestion);
     let handler: Handler = Arc::new(move |request| app.answer(request));
     if name == "data-ingestion" {
-        return Product::new(&[port, polygon::PORT], metrics, handler);
+        return Product::new(&[port, polygon::PORT], metrics, handler)
+            .told(Arc::new(move |request| conduct.told(request)));
     }
     Product::new(&[port], metrics, handler)
 }

@@ -110,7 +110,7 @@ pub(super) fn start(control: &Arc<Control>) -> Product {
     let (control, page) = (Arc::clone(control), Arc::clone(&metrics));
     let failing = Arc::new(Failing::default());
     let told = Arc::clone(&failing);
-    let own: Own = Arc::new(move |request| told.told(request));
+    let own: Own = Arc::new(move |request| told.told(request).into());
     let handler: Handler =
         Arc::new(move |request| answer(&control, &page, &expected, &failing, request));
     Product::new(&[3000], metrics, handler).told(own)

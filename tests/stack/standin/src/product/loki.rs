@@ -124,7 +124,7 @@ pub(super) fn start(control: &Arc<Control>) -> Product {
     let (control, counted) = (Arc::clone(control), Arc::clone(&metrics));
     let pushes = Arc::new(Pushes::default());
     let told = Arc::clone(&pushes);
-    let own: Own = Arc::new(move |request| told.told(request));
+    let own: Own = Arc::new(move |request| told.told(request).into());
     let handler: Handler =
         Arc::new(move |request| answer(&store, &pushes, &control, &counted, request));
     Product::new(&[3100], metrics, handler).told(own)

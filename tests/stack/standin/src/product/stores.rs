@@ -102,7 +102,7 @@ pub(super) fn start(name: &'static str, control: &Arc<Control>) -> Product {
     };
     let told = Arc::new(Told::default());
     let heard = Arc::clone(&told);
-    let own: Own = Arc::new(move |request| heard.hear(paths, request));
+    let own: Own = Arc::new(move |request| heard.hear(paths, request).into());
     let (control, page) = (Arc::clone(control), Arc::clone(&metrics));
     let handler: Handler = Arc::new(move |request| {
         let sick = control.unhealthy() || control.not_ready().is_some();

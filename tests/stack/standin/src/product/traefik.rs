@@ -94,7 +94,7 @@ pub(super) fn start(control: &Arc<Control>) -> Product {
     );
     let troubles = Arc::new(Troubles::default());
     let told = Arc::clone(&troubles);
-    let own: Own = Arc::new(move |request| told.told(request));
+    let own: Own = Arc::new(move |request| told.told(request).into());
     let (control, page) = (Arc::clone(control), Arc::clone(&metrics));
     let handler: Handler = Arc::new(move |request| answer(&control, &page, &troubles, request));
     Product::new(&[80, 443, 8080], metrics, handler).told(own)
