@@ -18,6 +18,7 @@ mod dispatch;
 mod dns;
 mod docker;
 mod env;
+mod every;
 mod failure;
 mod fs;
 mod graph;

@@ -128,6 +128,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
             call: until,
             ..Primitive::PURE
         },
+        super::every::EVERY,
         Primitive {
             name: "attempt",
             params: &[param(

@@ -2,6 +2,7 @@
 
 /// The workflows: name and text.
 pub const SCRIPTS: &[(&str, &str)] = &[
+    ("coverage", include_str!("../../scripts/coverage.rhai")),
     ("diagnose", include_str!("../../scripts/diagnose.rhai")),
     ("health", include_str!("../../scripts/health.rhai")),
     ("ingest", include_str!("../../scripts/ingest.rhai")),
@@ -13,8 +14,12 @@ pub const SCRIPTS: &[(&str, &str)] = &[
 
 /// The stdlib, imported as `std/NAME`: name and text.
 pub const STDLIB: &[(&str, &str)] = &[
+    ("assets", include_str!("../../stdlib/assets.rhai")),
     ("checks", include_str!("../../stdlib/checks.rhai")),
+    ("covering", include_str!("../../stdlib/covering.rhai")),
+    ("dates", include_str!("../../stdlib/dates.rhai")),
     ("diagnosing", include_str!("../../stdlib/diagnosing.rhai")),
+    ("exposing", include_str!("../../stdlib/exposing.rhai")),
     ("ingesting", include_str!("../../stdlib/ingesting.rhai")),
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("logging", include_str!("../../stdlib/logging.rhai")),
@@ -23,6 +28,7 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("retaining", include_str!("../../stdlib/retaining.rhai")),
     ("stack", include_str!("../../stdlib/stack.rhai")),
     ("starting", include_str!("../../stdlib/starting.rhai")),
+    ("stores", include_str!("../../stdlib/stores.rhai")),
     ("targets", include_str!("../../stdlib/targets.rhai")),
     ("usage", include_str!("../../stdlib/usage.rhai")),
     ("watching", include_str!("../../stdlib/watching.rhai")),
