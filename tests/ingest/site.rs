@@ -1,5 +1,11 @@
 //! A QuestDB with the stack's tables, a stand-in of the ingestion service before it, and who calls `tradeops ingest`.
 
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "`tests/backfill` uses another part of it, so an expectation would fail there"
+)]
+
 use std::time::Duration;
 
 use serde_json::Value;
