@@ -13,20 +13,20 @@ use crate::support::Run;
 
 /// Quick to come back, and fast: the real waits are for real providers.
 pub(crate) const SETTINGS: &str = r#"
-[backfill]
+[settings.backfill]
 attempts = 8
 backoff = "50ms"
 backoff_max = "400ms"
 quiet = "600ms"
 lease = "3s"
 
-[backfill.routes]
+[settings.backfill.routes]
 equities = { timeout_seconds = 3.0, seconds_per_day = 0.0, accepted_seconds = 3.0 }
 options = { timeout_seconds = 20.0, seconds_per_day = 0.0 }
 news = { timeout_seconds = 20.0, seconds_per_day = 0.0 }
 social = { timeout_seconds = 5.0, accepted_seconds = 3.0 }
 
-[backfill.rates]
+[settings.backfill.rates]
 daily_bars = { per_second = 500, burst = 100 }
 options = { per_second = 500, burst = 100 }
 news = { per_second = 500, burst = 100 }
