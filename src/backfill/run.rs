@@ -106,17 +106,32 @@ pub(super) struct Work<'a> {
     disabled: Mutex<BTreeSet<String>>,
 }
 
+/// What a plan is carried out with.
+pub struct Means<'a> {
+    /// The store.
+    pub server: &'a Server,
+    /// How fast providers are asked.
+    pub pacing: &'a Pacing,
+    /// What was asked.
+    pub ledger: &'a Ledger,
+    /// Where chunks are taken from.
+    pub queue: &'a dyn Queue,
+}
+
 /// Carries `plan` out. `watch` is told each line that is worth showing.
 pub fn run(
     cx: &Cx,
-    server: &Server,
     plan: &Plan,
     options: &Options,
-    pacing: &Pacing,
-    ledger: &Ledger,
-    queue: &dyn Queue,
+    means: &Means<'_>,
     watch: &(dyn Fn(&str) + Sync),
 ) -> Result<Done, Error> {
+    let Means {
+        server,
+        pacing,
+        ledger,
+        queue,
+    } = *means;
     let began = Instant::now();
     let work = Work {
         base: &options.base,
@@ -188,8 +203,9 @@ pub fn run(
     let counts = held(&work.counts);
     (done.requests, done.limited) = (counts.requests, counts.limited);
     done.seconds = began.elapsed().as_secs_f64();
-    done.left =
-        done.chunks - done.verified - done.already - done.empty - done.failed - done.disabled;
+    done.elsewhere = queue.elsewhere(cx)?;
+    let own = done.verified + done.already + done.empty + done.failed + done.disabled;
+    done.left = (done.chunks - own - done.elsewhere).max(0);
     done.stopped = match work.nobody.load(Ordering::Relaxed) >= NOBODY {
         true => Some("unreachable".to_owned()),
         false => (timed_out.into_inner() && done.left > 0).then(|| "time".to_owned()),

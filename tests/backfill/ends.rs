@@ -30,6 +30,43 @@ fn each_end_has_its_code() {
     nothing_came(&site);
     assets(&site);
     out_of_time(&site);
+    the_guides_cron(&site);
+}
+
+/// The cron line of the operations guide as it stands there, with the new name: twenty years of five symbols.
+fn the_guides_cron(site: &Site) {
+    site.anew();
+    let words = [
+        "--symbols",
+        "AAPL,MSFT,GOOG,AMZN,SPY",
+        "--enforce-horizon",
+        "--internal-gaps",
+    ];
+    let call = || {
+        site.backfill(&words)
+            .env("BACKFILL_ENFORCE_HORIZON", "true")
+            .env("BACKFILL_INTERNAL_GAP_DETECTION", "true")
+            .env("BACKFILL_CONCURRENCY", "4")
+    };
+    let done = call().done();
+    assert_eq!(done.code, 0, "{}\n{}", done.out, done.err);
+    let stored = site.stored();
+    let days: std::collections::BTreeSet<_> = stored.iter().map(|bar| bar.1).collect();
+    assert_eq!(
+        stored.len(),
+        5 * days.len(),
+        "each symbol has each session once"
+    );
+    let first = days.first().map(ToString::to_string).unwrap_or_default();
+    let last = days.last().map(ToString::to_string).unwrap_or_default();
+    assert_eq!(
+        stored,
+        bars(&["AAPL", "AMZN", "GOOG", "MSFT", "SPY"], &first, &last)
+    );
+    assert!(days.len() > 5000 && last > days_ago(6), "{first} to {last}");
+    assert!(first < days_ago(20 * 365), "{first}");
+    let done = call().and(&["-o", "json"]).done();
+    assert_eq!(json(&done)["done"]["chunks"], 0, "{}", done.out);
 }
 
 fn not_begun(site: &Site) {

@@ -1,5 +1,6 @@
 //! Several processes do one plan together, and two of them are killed: each chunk is stored once.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -77,7 +78,8 @@ fn two_of_four_die() {
         told(&alone.out)["done"]["chunks"].as_i64().unwrap_or(0)
     );
     site.is(&expected, "four of them");
-    println!(
+    let _ = writeln!(
+        std::io::stdout(),
         "one worker {one:.1?}, four {four:.1?}: {:.2}x",
         one.as_secs_f64() / four.as_secs_f64()
     );
