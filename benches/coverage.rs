@@ -7,9 +7,11 @@
     reason = "a benchmark tells its figures"
 )]
 
+#[path = "support/started.rs"]
+mod started;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use chrono::{NaiveDate, TimeDelta, Utc};
@@ -17,6 +19,8 @@ use tradeops::calendar::{Beyond, Calendar};
 use tradeops::coverage::{Asked, Due, Ledger, Wanted, survey};
 use tradeops::questdb::{self, Limits, Server};
 use tradeops::run::Cx;
+
+use started::Started;
 
 const SYMBOLS: usize = 500;
 
@@ -30,49 +34,6 @@ fn main() {
         println!("\n{image}");
         measure(&server.at);
     }
-}
-
-/// A server in a container of its own.
-struct Started {
-    id: String,
-    at: Server,
-}
-
-impl Started {
-    fn new(image: &str) -> Self {
-        let label = "com.tradeops.test=bench";
-        let publish = "127.0.0.1::9000";
-        let id = said(&["run", "-d", "--label", label, "-p", publish, image]);
-        let port = said(&["port", &id, "9000"]);
-        let port = port.lines().next().and_then(|line| line.rsplit(':').next());
-        let url = format!("http://127.0.0.1:{}", port.expect("a port"));
-        let at = Server::new(&url, None, None).expect("an address");
-        let limits = Limits {
-            time: Duration::from_secs(2),
-            ..Limits::default()
-        };
-        while questdb::tables(&Cx::detached(), &at, limits).is_err() {
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        Self { id, at }
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        said(&["rm", "-f", "-v", &self.id]);
-    }
-}
-
-fn said(args: &[&str]) -> String {
-    let output = Command::new("docker").args(args).output();
-    let output = output.expect("docker runs");
-    assert!(
-        output.status.success(),
-        "{args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn limits() -> Limits {

@@ -3,6 +3,7 @@
 //! In short form of 60 symbols; `TRADEOPS_SOAK=1` makes it 500, two and a half million rows.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +17,11 @@ use crate::planted::{Planted, evening};
 use crate::proxy::{Go, Proxy};
 use crate::server::{Container, env};
 use crate::store::{at, number, run, settle};
+
+/// Figures for whoever reads the log of a soak.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
 
 pub(crate) fn limits() -> Limits {
     Limits {
@@ -74,11 +80,11 @@ fn twenty_years(image: &str, slices: usize) {
     };
     let began = Instant::now();
     let found = look(&ledger);
-    println!(
+    say(&format!(
         "{rows} rows of {} symbols loaded in {loaded:?}, surveyed in {:?}",
         planted.symbols,
         began.elapsed()
-    );
+    ));
     assert_eq!(reads.load(Ordering::SeqCst), slices, "statements");
     let expected = planted.missing();
     assert_eq!(found.symbols.len(), planted.symbols);
@@ -106,7 +112,11 @@ fn twenty_years(image: &str, slices: usize) {
     }
     let began = Instant::now();
     let page = tradeops::coverage::page("All", &[&found], chrono::Utc::now(), 200);
-    println!("a page of {} bytes in {:?}", page.len(), began.elapsed());
+    say(&format!(
+        "a page of {} bytes in {:?}",
+        page.len(),
+        began.elapsed()
+    ));
     let names: Vec<String> = found.symbols.iter().map(|s| s.symbol.clone()).collect();
     assert_whole(&page, &names);
     assert!(page.len() < 8_000_000, "{}", page.len());

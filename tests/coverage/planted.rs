@@ -203,9 +203,8 @@ impl Planted {
             7 => "failed",
             _ => "never_asked",
         };
-        let gone: BTreeSet<NaiveDate> = due.difference(&there).copied().collect();
         let mut lines = Vec::new();
-        let mut rest = gone.clone();
+        let mut rest: BTreeSet<NaiveDate> = due.difference(&there).copied().collect();
         while let Some(from) = rest.first().copied() {
             // Until the next session that is there; of several kinds here only the reason differs, never within one gap.
             let until = there.range(from..).next();
