@@ -1,5 +1,5 @@
 # What the project does, in a word each; the scripts behind are in tests/stack/.
-.PHONY: demo test soak fuzz bench bench-health bench-cold-start bench-logs bench-retention deny generate stack stack-down
+.PHONY: demo test soak fuzz bench bench-health bench-cold-start bench-logs bench-retention bench-coverage deny generate stack stack-down
 
 STACK = tests/stack/stack.sh
 # The small stack of the tests, beside the demo's: other names, other ports.
@@ -61,6 +61,11 @@ bench-logs:
 bench-retention:
 	$(STACK) up $(TEST_STACK) --interval 1s --services redis
 	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo bench --bench retention
+
+# Coverage on servers of its own, of both versions: against one question after the other, and against the bare query.
+bench-coverage:
+	$(STACK) up $(TEST_STACK) --interval 1s --services redis
+	exports=$$($(STACK) env --prefix t-) && eval "$$exports" && cargo bench --bench coverage
 
 # Licences, bans and sources of the dependency tree (deny.toml). Where cargo-deny is missing it is compiled first,
 # some minutes, into target/tools; so it is no part of `make test`.

@@ -7,6 +7,9 @@
     reason = "a benchmark tells its figures"
 )]
 
+#[path = "support/started.rs"]
+mod started;
+
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
@@ -16,6 +19,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tradeops::questdb::{self, Abilities, Limits, Predicate, Rule, Server};
 use tradeops::retention::{self, Busy, Options};
 use tradeops::run::Cx;
+
+use started::Started;
 
 /// Partitions of each kind, and their rows.
 const DAYS: i64 = 16;
@@ -40,61 +45,6 @@ fn main() {
         }
         scan(&server.at);
     }
-}
-
-/// A server in a container of its own.
-struct Started {
-    id: String,
-    at: Server,
-}
-
-impl Started {
-    fn new(image: &str) -> Self {
-        let label = "com.tradeops.test=bench";
-        let id = said(&[
-            "run",
-            "-d",
-            "--label",
-            label,
-            "-p",
-            "127.0.0.1::9000",
-            image,
-        ]);
-        let port = said(&["port", &id, "9000"]);
-        let port = port
-            .lines()
-            .next()
-            .and_then(|line| line.rsplit(':').next())
-            .expect("a port");
-        let at = Server::new(&format!("http://127.0.0.1:{port}"), None, None).expect("an address");
-        let limits = Limits {
-            time: Duration::from_secs(2),
-            ..Limits::default()
-        };
-        while questdb::tables(&Cx::detached(), &at, limits).is_err() {
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        Self { id, at }
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        said(&["rm", "-f", "-v", &self.id]);
-    }
-}
-
-fn said(args: &[&str]) -> String {
-    let output = Command::new("docker")
-        .args(args)
-        .output()
-        .expect("docker runs");
-    assert!(
-        output.status.success(),
-        "{args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn limits() -> Limits {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rhai::NativeCallContextStore;
 use rhai::{Dynamic, Engine, FnPtr};
 
-use super::{Branch, Call, Failure, Frame};
+use super::{Branch, Call, Failure, Frame, Kind};
 use crate::gate::Run;
 use crate::run::Cx;
 
@@ -42,6 +42,14 @@ pub struct OutputLost(pub OnceLock<String>);
 /// Where the runtime keeps audit and history.
 #[derive(Debug, Clone)]
 pub struct StateFolder(pub PathBuf);
+
+/// That folder, for a primitive that keeps something of its own there.
+pub(super) fn state(call: &Call<'_>) -> Result<PathBuf, Failure> {
+    let state = call.run().resources().get::<StateFolder>();
+    state
+        .map(|state| state.0.clone())
+        .ok_or_else(|| Failure::new(Kind::Failed, "there is no state folder in this run"))
+}
 
 /// What the operator set for scripts in `tradeops.toml`, by section.
 pub struct ScriptSettings(pub toml::Table);

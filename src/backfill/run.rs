@@ -14,12 +14,12 @@ use super::pace::Pacing;
 use super::queue::Queue;
 use super::store::{Asset, Seen, Store};
 use super::{Chunk, Error, Plan};
-use crate::coverage::{Days, Entry, Holding, Ledger, State};
+use crate::coverage::{self, Days, Entry, Holding, Ledger, State};
 use crate::http::{Allow, Retry};
-use crate::questdb::Server;
+use crate::questdb::{self, Server};
 use crate::run::{Cx, Effect, held};
 
-/// Chunks in a row that fail because nobody is there, after which no other is begun.
+/// Chunks in a row that fail because the service or the store is not there, after which no other is begun.
 const NOBODY: usize = 3;
 
 /// How a plan is carried out.
@@ -272,7 +272,19 @@ impl Work<'_> {
             }),
             false => None,
         };
-        let outcome = work.end(seen)?;
+        let outcome = match work.end(seen) {
+            Err(Error::Coverage(coverage::Error::Server(error))) => {
+                // A table that is suspended stays so, whoever asks.
+                let most = if matches!(error, questdb::Error::Suspended { .. }) {
+                    NOBODY
+                } else {
+                    1
+                };
+                self.nobody.fetch_add(most, Ordering::Relaxed);
+                InWork::new(self, self.cx, chunk).lost(&error.to_string())?
+            }
+            outcome => outcome?,
+        };
         match outcome.result {
             Ended::Disabled => {
                 held(&self.disabled).insert(chunk.asset.clone());

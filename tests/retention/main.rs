@@ -9,6 +9,7 @@ mod large;
 mod late;
 mod operator;
 mod others;
+#[path = "../support/proxy.rs"]
 mod proxy;
 mod removal;
 mod rows;
@@ -17,5 +18,7 @@ mod script;
 mod server;
 #[path = "../support/setting.rs"]
 mod setting;
+#[path = "../support/store.rs"]
+mod store;
 #[path = "../support/mod.rs"]
 mod support;

@@ -8,36 +8,8 @@ use tradeops::questdb::{self, Limits, Predicate, Rule, Server};
 use tradeops::retention::{self, Busy, Error, Options, Plan, Removed, Undone};
 use tradeops::run::Cx;
 
-use crate::server::{eventually, unique};
-
-pub(crate) fn run(server: &Server, sql: &str) {
-    questdb::exec(&Cx::detached(), server, sql, Limits::default())
-        .unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
-/// The server at a port of this machine, once it answers. One that is starting may take a connection and say nothing.
-pub(crate) fn at(port: u16) -> Server {
-    let server = Server::new(&format!("http://127.0.0.1:{port}"), None, None)
-        .unwrap_or_else(|e| panic!("{e}"));
-    let limits = Limits {
-        time: std::time::Duration::from_secs(2),
-        ..Limits::default()
-    };
-    eventually(|| questdb::tables(&Cx::detached(), &server, limits));
-    server
-}
-
-pub(crate) fn number(server: &Server, sql: &str) -> i64 {
-    let cell = questdb::value(&Cx::detached(), server, sql, Limits::default());
-    let cell = cell.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    cell.int().unwrap_or_else(|| panic!("{sql}: {cell:?}"))
-}
-
-pub(crate) fn settle(server: &Server, table: &str) {
-    let (cx, limits) = (Cx::detached(), Limits::default());
-    let can = questdb::abilities(&cx, server, limits).unwrap_or_else(|e| panic!("{e}"));
-    questdb::settle(&cx, server, can, table, limits).unwrap_or_else(|e| panic!("{table}: {e}"));
-}
+use crate::server::unique;
+pub(crate) use crate::store::{at, number, run, settle};
 
 pub(crate) fn day(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(&format!("{text}T00:00:00Z"))

@@ -3,17 +3,16 @@
 mod shapes;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rhai::{Array, Dynamic};
 
+pub(super) use super::output::state;
 use super::questdb::{DB, server, target};
 use super::{
-    Args, Call, Failure, Kind, Namespace, Param, Primitive, Record, StateFolder, Ty, option, param,
-    plain,
+    Args, Call, Failure, Kind, Namespace, Param, Primitive, Record, Ty, option, param, plain,
 };
 use crate::calendar;
 use crate::coverage::{self, Asked, Due, Error, Gap, Ledger, Recent, Survey, Symbol, Wanted};
@@ -443,16 +442,6 @@ fn limits(a: &Args) -> Limits {
         bytes: 256 << 20,
         time: a.duration("timeout").max(Duration::from_secs(1)),
     }
-}
-
-pub(super) fn state(call: &Call<'_>) -> Result<PathBuf, Failure> {
-    let state = call.run().resources().get::<StateFolder>();
-    state.map(|state| state.0.clone()).ok_or_else(|| {
-        Failure::new(
-            Kind::Failed,
-            "there is no folder for what was asked in this run",
-        )
-    })
 }
 
 impl From<Error> for Failure {

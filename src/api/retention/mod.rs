@@ -5,15 +5,14 @@ mod rules;
 mod shapes;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::output::state;
 use super::progress::Working;
 use super::questdb::{DB, server, target};
 use super::{
-    Answer, AtEnd, Call, Cleanup, Failure, Kind, Namespace, Param, Primitive, StateFolder, Ty,
-    option, param,
+    Answer, AtEnd, Call, Cleanup, Failure, Kind, Namespace, Param, Primitive, Ty, option, param,
 };
 use crate::gate::{Access, Blast};
 use crate::questdb::{Limits, Rule};
@@ -392,16 +391,6 @@ fn run_name(call: &Call<'_>) -> String {
         Named(format!("{now}-{}", std::process::id()))
     });
     named.0.clone()
-}
-
-fn state(call: &Call<'_>) -> Result<PathBuf, Failure> {
-    let state = call.run().resources().get::<StateFolder>();
-    state.map(|state| state.0.clone()).ok_or_else(|| {
-        Failure::new(
-            Kind::Failed,
-            "there is no folder for journals and exports in this run",
-        )
-    })
 }
 
 impl From<Error> for Failure {

@@ -1,5 +1,11 @@
 //! Between the tool and the server: sees each request, and may do something before it goes on, or cut it off.
 
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test binary uses another part of it, so an expectation would fail in some"
+)]
+
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
