@@ -51,6 +51,9 @@ pub fn contracts(
     recent: &Recent,
     limits: Limits,
 ) -> Result<Vec<Contracts>, Error> {
+    if underlyings.is_some_and(<[String]>::is_empty) {
+        return Ok(Vec::new());
+    }
     let source = source(
         cx,
         server,

@@ -167,6 +167,9 @@ pub fn read(
     limits: Limits,
 ) -> Result<BTreeMap<String, Holding>, Error> {
     let mut found = BTreeMap::new();
+    if symbols.is_some_and(<[String]>::is_empty) {
+        return Ok(found);
+    }
     let all = usize::try_from(number(to) - number(from) + 1).unwrap_or(0);
     let mut once = source.once;
     let mut failure = None;

@@ -186,6 +186,8 @@ fn several_tables(direct: &Server, server: &Server) {
         held["O'Neil"].1,
         [day("2024-01-01"), day("2024-01-02"), day("2024-01-08")]
     );
+    let nobody = look(server, vec![wanted("parts", "symbol", false)], Some(&[]));
+    assert!(nobody.is_ok_and(|found| found.symbols.is_empty()));
     let none = look(server, vec![wanted("bare", "symbol", false)], Some(&["A"]));
     let none = none.unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(none.symbols[0].gaps[0].sessions, 10);
