@@ -56,10 +56,10 @@ retention() {
         TRADEOPS_KILL_POINTS=all cargo test --test retention -- kills --nocapture
 }
 
-# Both versions of QuestDB: twenty years of 500 symbols, two and a half million rows, with gaps of every class.
 # A backfill killed at a hundred random instants; four processes at one plan, two of them killed.
 backfill() { TRADEOPS_SOAK=1 cargo test --test backfill -- kills workers --nocapture --test-threads 1; }
 
+# Both versions of QuestDB: twenty years of 500 symbols, two and a half million rows, with gaps of every class.
 coverage() { TRADEOPS_SOAK=1 cargo test --test coverage -- large --nocapture --test-threads 1; }
 
 # On the whole stack: each service looked into, as it runs and when it is stopped; starts with something broken.
