@@ -95,6 +95,17 @@ enum Trouble {
     Unreachable,
 }
 
+/// What came of asking for all pieces of a chunk.
+#[derive(Default)]
+struct Round {
+    /// Rows that the answers say; `None`: one of them does not.
+    said: Option<i64>,
+    /// Whether a job was accepted.
+    accepted: bool,
+    /// Why one was not answered well.
+    trouble: Option<(Trouble, String)>,
+}
+
 /// A chunk in work.
 pub(super) struct InWork<'a> {
     work: &'a Work<'a>,
@@ -134,124 +145,135 @@ impl<'a> InWork<'a> {
         }
     }
 
-    /// Does it. `known`: what the store had of it when the run began; `None`: somebody may have asked for it since.
-    pub(super) fn end(mut self, known: Option<Seen>) -> Result<Outcome, Error> {
+    /// Does it. `known`: what the store had of it when the run began; `None`: somebody may have asked for it since, and if `again`,
+    /// somebody may still be storing it.
+    pub(super) fn end(mut self, known: Option<Seen>, again: bool) -> Result<Outcome, Error> {
         let mut seen = match known {
             Some(seen) => seen,
-            None if self.work.in_flight(self.cx, self.chunk) => self.quiet()?,
+            None if again => self.quiet()?,
             None => self.look()?,
         };
         let before = seen.holding.rows;
-        let mut empty = self
-            .work
-            .known_empty(self.chunk)
-            .and(&self.due)
-            .without(&seen.holding.days);
+        let known_empty = self.work.known_empty(self.chunk).and(&self.due);
+        let mut empty = known_empty.without(&seen.holding.days);
+        // Days that are there and perhaps not whole.
+        let mut redo = Days::default();
         let (mut failures, mut rounds, mut confirmed) = (0, 0, false);
-        let mut last_note = None;
+        let (mut trouble, mut warning) = (None, None);
         loop {
             let missing = self.due.without(&seen.holding.days).without(&empty);
             self.outcome.days = self.due.and(&seen.holding.days).len();
             self.outcome.missing = missing.len();
             self.outcome.rows = seen.holding.rows - before;
-            if missing.is_empty() {
-                self.outcome.note = last_note.filter(|_| rounds == 0);
+            let mut wanted = missing;
+            wanted.add(&redo);
+            if wanted.is_empty() {
+                self.outcome.note = warning;
                 return self.finish(&empty);
             }
             if failures > self.work.attempts || rounds > ROUNDS {
-                self.outcome.note = last_note;
-                return self.fail();
+                return self.fail(trouble);
             }
-            let pieces = pieces(&missing, &seen.holding.days, &self.due);
+            let pieces = pieces(&wanted, &seen.holding.days, &self.due);
             if pieces.len() > PIECES {
-                let told = format!(
-                    "{} days of it are missing in {} places: the next run plans them anew",
-                    missing.len(),
-                    pieces.len()
-                );
-                self.outcome.note = Some(told);
-                return self.fail();
+                let (days, places) = (wanted.len(), pieces.len());
+                return self.fail(Some(format!(
+                    "{days} days of it are missing in {places} places: the next run plans them anew"
+                )));
             }
-            let (mut said, mut accepted, mut unknown) = (Some(0), false, None);
-            for piece in pieces {
-                match self.ask(piece)? {
-                    Answer::Said(answer) => {
-                        accepted |= answer.accepted;
-                        said = said.zip(answer.rows).map(|(a, b)| a + b);
-                    }
-                    Answer::Unknown(why) => unknown = Some((why, Trouble::Unknown)),
-                    Answer::Over(why) => unknown = Some((why, Trouble::Over)),
-                    Answer::Unreachable(why) => unknown = Some((why, Trouble::Unreachable)),
-                    Answer::Refused(why) => {
-                        self.outcome.note = Some(why);
-                        return self.fail();
-                    }
-                    Answer::Disabled(why) => {
-                        self.outcome.note = Some(why);
-                        self.outcome.result = Ended::Disabled;
-                        return Ok(self.outcome);
-                    }
-                }
-                if unknown.is_some() {
-                    break;
-                }
-            }
+            let round = match self.round(pieces)? {
+                Ok(round) => round,
+                Err(Answer::Disabled(why)) => return self.refused(Ended::Disabled, why),
+                Err(Answer::Refused(why)) => return self.fail(Some(why)),
+                Err(_) => Round::default(),
+            };
+            rounds += 1;
             let old = seen;
-            seen = match &unknown {
-                Some((_, Trouble::Unknown)) => self.quiet()?,
-                None if accepted => self.come(&old)?,
+            seen = match &round.trouble {
+                Some((Trouble::Unknown, _)) => self.quiet()?,
+                None if round.accepted => self.come(&old)?,
                 _ => self.look()?,
             };
-            let came = seen.holding.rows - old.holding.rows;
-            let new_days = seen.holding.days.without(&old.holding.days).len();
-            rounds += 1;
-            if let Some((why, trouble)) = unknown {
+            let came = (seen.holding.rows - old.holding.rows).max(0);
+            let new_days = seen.holding.days.without(&old.holding.days);
+            if let Some((kind, why)) = round.trouble {
                 failures += 1;
-                last_note = Some(why);
-                if trouble == Trouble::Unreachable && failures > self.work.attempts {
+                trouble = Some(why);
+                if kind == Trouble::Unreachable && failures > self.work.attempts {
                     self.work.nobody();
                 }
-                if self.sparse() && new_days > 0 && !seen.dedup {
-                    // Whether the last day of a request that broke off is whole cannot be seen.
-                    let day = seen.holding.days.last();
-                    last_note =
-                        day.map(|day| format!("a request broke off: {day} may not be whole"));
+                // Whether the last day of a request that broke off is whole cannot be seen. Where a row stands once however often it
+                // is stored, it is asked for again.
+                if let Some(day) = new_days.last().filter(|_| self.sparse()) {
+                    redo = if seen.dedup {
+                        Days::span(day, day)
+                    } else {
+                        redo
+                    };
+                    let told = format!("a request broke off: {day} may not be whole");
+                    warning = (!seen.dedup).then_some(told);
                 }
-                let left = self.due.without(&seen.holding.days);
-                if !left.is_empty() {
+                let whole = self.due.without(&seen.holding.days).is_empty();
+                if !whole || !redo.is_empty() {
                     self.cx.sleep(self.work.retry.wait(failures))?;
                 }
                 continue;
             }
             self.state(State::Stored, None)?;
-            if accepted && came <= 0 {
-                self.outcome.note = Some(format!(
-                    "a job was accepted, and nothing of it was stored within {} s: there are routes that accept jobs which never run",
-                    self.work.accepted(&self.chunk.asset).as_secs()
-                ));
-                return self.fail();
+            if round.accepted && came == 0 {
+                let seconds = self.work.accepted(&self.chunk.asset).as_secs();
+                return self.fail(Some(format!(
+                    "a job was accepted, and nothing of it was stored within {seconds} s: there are routes that accept jobs which never run"
+                )));
             }
-            if let Some(said) = said.filter(|said| *said > came.max(0) && !seen.dedup) {
+            let exact = !self.sparse() && !seen.dedup;
+            let said = round.said.unwrap_or(0);
+            if redo.is_empty() && said > 0 && (came == 0 || (exact && said > came)) {
                 failures += 1;
-                last_note = Some(format!(
-                    "the service says {said} rows, and the store has {} of them: does it store what it fetches (ENABLE_QUESTDB_HIST_PERSIST)?",
-                    came.max(0)
+                trouble = Some(format!(
+                    "the service says {said} rows, and the store has {came} of them: does it store what it fetches (ENABLE_QUESTDB_HIST_PERSIST)?"
                 ));
                 self.cx.sleep(self.work.retry.wait(failures))?;
                 continue;
             }
+            redo = Days::default();
             let left = self.due.without(&seen.holding.days).without(&empty);
             // Nothing new: what is missing is not there. Where each session has a row, a provider is asked twice, because a key that
             // has run out looks the same.
-            if new_days == 0 && (self.sparse() || confirmed) {
+            if self.sparse() || (new_days.is_empty() && confirmed) {
                 empty.add(&left);
-            } else if new_days == 0 {
+            } else if new_days.is_empty() {
                 confirmed = true;
                 self.cx.sleep(self.work.retry.wait(1))?;
-            } else if self.sparse() {
-                empty.add(&left);
             }
         }
+    }
+
+    /// Asks for each piece, until one is not answered well. `Err`: it is not to be asked again.
+    fn round(
+        &mut self,
+        pieces: Vec<(NaiveDate, NaiveDate)>,
+    ) -> Result<Result<Round, Answer>, Error> {
+        let mut round = Round {
+            said: Some(0),
+            ..Round::default()
+        };
+        for piece in pieces {
+            let (kind, why) = match self.ask(piece)? {
+                Answer::Said(answer) => {
+                    round.accepted |= answer.accepted;
+                    round.said = round.said.zip(answer.rows).map(|(a, b)| a + b);
+                    continue;
+                }
+                Answer::Unknown(why) => (Trouble::Unknown, why),
+                Answer::Over(why) => (Trouble::Over, why),
+                Answer::Unreachable(why) => (Trouble::Unreachable, why),
+                last => return Ok(Err(last)),
+            };
+            round.trouble = Some((kind, why));
+            break;
+        }
+        Ok(Ok(round))
     }
 
     /// It is not asked for, because the service says that this is switched off.
@@ -264,15 +286,15 @@ impl<'a> InWork<'a> {
     /// It is given up, because all who began it died.
     pub(super) fn deadly(mut self) -> Result<Outcome, Error> {
         self.outcome.missing = self.due.len();
-        self.outcome.note = Some("several workers died while they were at it".to_owned());
-        self.fail()
+        self.fail(Some(
+            "several workers died while they were at it".to_owned(),
+        ))
     }
 
     /// Whether the store has it cannot be told.
     pub(super) fn lost(mut self, why: &str) -> Result<Outcome, Error> {
         self.outcome.missing = self.due.len();
-        self.outcome.note = Some(format!("the store cannot be looked into: {why}"));
-        self.fail()
+        self.fail(Some(format!("the store cannot be looked into: {why}")))
     }
 
     fn sparse(&self) -> bool {
@@ -377,7 +399,15 @@ impl<'a> InWork<'a> {
                 429 => {
                     let limit = http::rate_limit(429, &response.headers, self.cx.now());
                     let asked = limit.retry_after_seconds.map(Duration::try_from_secs_f64);
-                    turn.refused(self.cx, asked.and_then(Result::ok).unwrap_or(PAUSE))?;
+                    let pause = asked.and_then(Result::ok).unwrap_or(PAUSE);
+                    if pause > PAUSE {
+                        let provider = &asset.endpoint.provider;
+                        (self.work.watch)(&format!(
+                            "the provider `{provider}` wants a pause of {} s",
+                            pause.as_secs()
+                        ));
+                    }
+                    turn.refused(self.cx, pause)?;
                     self.work.count(|counts| counts.limited += 1);
                     refusals += 1;
                     if refusals > REFUSALS {
@@ -408,10 +438,16 @@ impl<'a> InWork<'a> {
         Ok(self.outcome)
     }
 
-    fn fail(mut self) -> Result<Outcome, Error> {
-        self.outcome.result = Ended::Failed;
-        let note = self.outcome.note.clone();
-        self.state(State::Failed, note)?;
+    fn fail(self, why: Option<String>) -> Result<Outcome, Error> {
+        let why = why.unwrap_or_default();
+        self.refused(Ended::Failed, why)
+    }
+
+    /// It ends so, and will be asked for again by another run.
+    fn refused(mut self, result: Ended, why: String) -> Result<Outcome, Error> {
+        self.outcome.result = result;
+        self.outcome.note = Some(why.clone());
+        self.state(State::Failed, Some(why))?;
         Ok(self.outcome)
     }
 

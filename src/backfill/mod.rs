@@ -9,6 +9,7 @@ mod plan;
 mod queue;
 mod run;
 mod shared;
+mod sort;
 mod store;
 
 pub use chunk::{Ended, Outcome};

@@ -98,6 +98,7 @@ pub(super) struct Work<'a> {
     pub(super) quiet: Duration,
     pub(super) fresh_days: i64,
     pub(super) allow: Allow,
+    pub(super) watch: &'a (dyn Fn(&str) + Sync),
     cx: &'a Cx,
     plan: &'a Plan,
     ledger: &'a Ledger,
@@ -143,6 +144,7 @@ pub fn run(
         quiet: options.quiet,
         fresh_days: options.fresh_days,
         allow: options.allow.clone(),
+        watch,
         cx,
         plan,
         ledger,
@@ -264,7 +266,8 @@ impl Work<'_> {
         let holding = known.get(&chunk.asset).and_then(|of| of.get(&chunk.symbol));
         let none = holding.is_none_or(|h| h.days.within(chunk.from, chunk.to).is_empty());
         // Where nothing was there at the beginning and nobody has asked, there is nothing to look for.
-        let nothing = none && !again && !self.in_flight(self.cx, chunk);
+        let in_flight = self.in_flight(self.cx, chunk);
+        let nothing = none && !again && !in_flight;
         let seen = match nothing {
             true => Some(Seen {
                 holding: Holding::default(),
@@ -272,7 +275,7 @@ impl Work<'_> {
             }),
             false => None,
         };
-        let outcome = match work.end(seen) {
+        let outcome = match work.end(seen, again || in_flight) {
             Err(Error::Coverage(coverage::Error::Server(error))) => {
                 // A table that is suspended stays so, whoever asks.
                 let most = if matches!(error, questdb::Error::Suspended { .. }) {
