@@ -4,7 +4,7 @@
 #     tests/soak.sh            all parts, about an hour and a half on two quiet cores
 #     tests/soak.sh locks ...  only these
 #
-# The parts `health`, `cut_off`, `logs`, `retention` and `coverage` want the small stack and its variables, as `make soak` sets them; `whole` starts the whole one
+# The parts `health`, `cut_off`, `logs`, `retention`, `coverage` and `backfill` want the small stack and its variables, as `make soak` sets them; `whole` starts the whole one
 # beside it. All of a part's output is in target/soak/PART.log; a part that fails does not keep the others from running.
 set -euo pipefail
 self=$(realpath "$0")
@@ -14,7 +14,7 @@ cd "$(dirname "$self")/.."
 repeat_s=${TRADEOPS_SOAK_SECONDS:-180}
 cases=${TRADEOPS_SOAK_CASES:-100000}
 folder=target/soak
-all_parts=(locks parsers stopping health cut_off logs retention coverage whole)
+all_parts=(locks parsers stopping health cut_off logs retention coverage backfill whole)
 
 say() { printf 'soak: %s\n' "$*" >&2; }
 
@@ -56,6 +56,9 @@ retention() {
         TRADEOPS_KILL_POINTS=all cargo test --test retention -- kills --nocapture
 }
 
+# A backfill killed at a hundred random instants; four processes at one plan, two of them killed.
+backfill() { TRADEOPS_SOAK=1 cargo test --test backfill -- kills workers --nocapture --test-threads 1; }
+
 # Both versions of QuestDB: twenty years of 500 symbols, two and a half million rows, with gaps of every class.
 coverage() { TRADEOPS_SOAK=1 cargo test --test coverage -- large --nocapture --test-threads 1; }
 
@@ -83,6 +86,7 @@ limit_of() {
         whole) echo 900 ;;
         retention) echo 5400 ;;
         coverage) echo 1800 ;;
+        backfill) echo 2400 ;;
         parsers) echo $((cases / 100 + 60)) ;;
         *) echo $((repeat_s + 420)) ;;
     esac

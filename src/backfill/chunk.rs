@@ -268,6 +268,13 @@ impl<'a> InWork<'a> {
         self.fail()
     }
 
+    /// Whether the store has it cannot be told.
+    pub(super) fn lost(mut self, why: &str) -> Result<Outcome, Error> {
+        self.outcome.missing = self.due.len();
+        self.outcome.note = Some(format!("the store cannot be looked into: {why}"));
+        self.fail()
+    }
+
     fn sparse(&self) -> bool {
         self.work
             .assets

@@ -14,12 +14,12 @@ use super::pace::Pacing;
 use super::queue::Queue;
 use super::store::{Asset, Seen, Store};
 use super::{Chunk, Error, Plan};
-use crate::coverage::{Days, Entry, Holding, Ledger, State};
+use crate::coverage::{self, Days, Entry, Holding, Ledger, State};
 use crate::http::{Allow, Retry};
-use crate::questdb::Server;
+use crate::questdb::{self, Server};
 use crate::run::{Cx, Effect, held};
 
-/// Chunks in a row that fail because nobody is there, after which no other is begun.
+/// Chunks in a row that fail because the service or the store is not there, after which no other is begun.
 const NOBODY: usize = 3;
 
 /// How a plan is carried out.
@@ -106,17 +106,32 @@ pub(super) struct Work<'a> {
     disabled: Mutex<BTreeSet<String>>,
 }
 
+/// What a plan is carried out with.
+pub struct Means<'a> {
+    /// The store.
+    pub server: &'a Server,
+    /// How fast providers are asked.
+    pub pacing: &'a Pacing,
+    /// What was asked.
+    pub ledger: &'a Ledger,
+    /// Where chunks are taken from.
+    pub queue: &'a dyn Queue,
+}
+
 /// Carries `plan` out. `watch` is told each line that is worth showing.
 pub fn run(
     cx: &Cx,
-    server: &Server,
     plan: &Plan,
     options: &Options,
-    pacing: &Pacing,
-    ledger: &Ledger,
-    queue: &dyn Queue,
+    means: &Means<'_>,
     watch: &(dyn Fn(&str) + Sync),
 ) -> Result<Done, Error> {
+    let Means {
+        server,
+        pacing,
+        ledger,
+        queue,
+    } = *means;
     let began = Instant::now();
     let work = Work {
         base: &options.base,
@@ -188,8 +203,9 @@ pub fn run(
     let counts = held(&work.counts);
     (done.requests, done.limited) = (counts.requests, counts.limited);
     done.seconds = began.elapsed().as_secs_f64();
-    done.left =
-        done.chunks - done.verified - done.already - done.empty - done.failed - done.disabled;
+    done.elsewhere = queue.elsewhere(cx)?;
+    let own = done.verified + done.already + done.empty + done.failed + done.disabled;
+    done.left = (done.chunks - own - done.elsewhere).max(0);
     done.stopped = match work.nobody.load(Ordering::Relaxed) >= NOBODY {
         true => Some("unreachable".to_owned()),
         false => (timed_out.into_inner() && done.left > 0).then(|| "time".to_owned()),
@@ -256,7 +272,19 @@ impl Work<'_> {
             }),
             false => None,
         };
-        let outcome = work.end(seen)?;
+        let outcome = match work.end(seen) {
+            Err(Error::Coverage(coverage::Error::Server(error))) => {
+                // A table that is suspended stays so, whoever asks.
+                let most = if matches!(error, questdb::Error::Suspended { .. }) {
+                    NOBODY
+                } else {
+                    1
+                };
+                self.nobody.fetch_add(most, Ordering::Relaxed);
+                InWork::new(self, self.cx, chunk).lost(&error.to_string())?
+            }
+            outcome => outcome?,
+        };
         match outcome.result {
             Ended::Disabled => {
                 held(&self.disabled).insert(chunk.asset.clone());

@@ -31,6 +31,9 @@ pub(super) struct Store<'a> {
     assets: &'a BTreeMap<String, Asset>,
     /// Tables that were found, by asset. A service may make one with its first row.
     sources: Mutex<BTreeMap<String, Vec<Source>>>,
+    /// Held while something is read of a server that opens every file of it: several at once bring it to its limit, and then it can
+    /// apply nothing any more.
+    reading: Mutex<()>,
 }
 
 /// What it has of some days.
@@ -61,6 +64,7 @@ impl<'a> Store<'a> {
             can,
             assets,
             sources: Mutex::default(),
+            reading: Mutex::default(),
         })
     }
 
@@ -99,6 +103,7 @@ impl<'a> Store<'a> {
         for source in &sources {
             let settling = questdb::settle(cx, self.server, self.can, &source.table, limits());
             settling.map_err(coverage::Error::from)?;
+            let _alone = source.opens_all().then(|| held(&self.reading));
             let mut rows = coverage::read(cx, self.server, source, span, Some(&names), limits())?;
             seen.holding.add(&rows.remove(symbol).unwrap_or_default());
             seen.dedup &= source.dedup == Some(true);

@@ -36,6 +36,8 @@ pub struct Source {
     pub dedup: Option<bool>,
     /// Days that one statement may read.
     pub(super) days_at_once: usize,
+    /// Whether there seems to be one row a day of a symbol: a guess, which the sums show to be wrong.
+    once: bool,
 }
 
 /// What a table, or several, have of a symbol.
@@ -117,6 +119,7 @@ pub fn source(
         _ => usize::MAX,
     };
     Ok(Source {
+        once: once_a_day(cx, server, (&found.name, &time, &symbol), limits),
         table: found.name,
         time,
         symbol,
@@ -124,6 +127,30 @@ pub fn source(
         dedup: found.dedup,
         days_at_once,
     })
+}
+
+/// Whether rows of the newest day are the only ones of their symbols, as daily bars are. A guess that spares a statement: where it is
+/// wrong the sums show it, and where the server does not say, they do, too. One day: the newest so many rows of a table would
+/// make 7.3.3 open all of it, and with that the last of its files [measured: the table is suspended then].
+fn once_a_day(
+    cx: &Cx,
+    server: &Server,
+    (table, time, symbol): (&str, &str, &str),
+    limits: Limits,
+) -> bool {
+    let newest = || {
+        let (table, time) = (quote_name(table)?, quote_name(time)?);
+        let (symbol, at) = (quote_name(symbol)?, format!("cast({time} AS long) AS at"));
+        let sql = format!("SELECT {at} FROM {table} ORDER BY {time} DESC LIMIT 1");
+        let newest = questdb::value(cx, server, &sql, limits)?.int().unwrap_or(0);
+        let begins = DateTime::from_timestamp_micros(newest - newest.rem_euclid(DAY_MICROS));
+        let begins = begins.map_or_else(String::new, timestamp);
+        let sql =
+            format!("SELECT {symbol} AS s FROM {table} WHERE {time} >= {begins} LIMIT {NEWEST}");
+        questdb::query(cx, server, &sql, limits)
+    };
+    let mut seen = HashSet::new();
+    newest().is_ok_and(|rows| rows.cells.iter().all(|row| seen.insert(format!("{row:?}"))))
 }
 
 /// What `source` has from one day to another, both included, of these symbols; `None`: of all.
@@ -144,7 +171,7 @@ pub fn read(
         return Ok(found);
     }
     let all = usize::try_from(number(to) - number(from) + 1).unwrap_or(0);
-    let mut once = source.once_a_day(cx, server, limits);
+    let mut once = source.once;
     let mut failure = None;
     let asked = slices::in_slices(all, source.days_at_once, |range| {
         let day = |n: usize| number(from) + n as i64;
@@ -238,19 +265,9 @@ impl Found {
 }
 
 impl Source {
-    /// Whether each of the newest rows is the only one of its symbol and day, as daily bars are. A guess that spares a statement:
-    /// where it is wrong the sums show it, and where the server does not say, they do, too.
-    fn once_a_day(&self, cx: &Cx, server: &Server, limits: Limits) -> bool {
-        let newest = || {
-            let (table, time) = (quote_name(&self.table)?, quote_name(&self.time)?);
-            let symbol = quote_name(&self.symbol)?;
-            let sql = format!(
-                "SELECT {symbol} AS s, cast({time} AS long) / {DAY_MICROS} AS d FROM {table} LIMIT -{NEWEST}"
-            );
-            questdb::query(cx, server, &sql, limits)
-        };
-        let mut seen = HashSet::new();
-        newest().is_ok_and(|rows| rows.cells.iter().all(|row| seen.insert(format!("{row:?}"))))
+    /// Whether it is well to read it one at a time: the server opens every file of what it reads.
+    pub fn opens_all(&self) -> bool {
+        self.days_at_once != usize::MAX
     }
 
     /// The condition for rows of a span and of these symbols. `from` and `to` are day numbers; `to` is the first that is not meant.

@@ -44,13 +44,14 @@ const DONE: &str = "redis.call('HSET', KEYS[2], ARGV[3], ARGV[4]) \
     redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) redis.call('XDEL', KEYS[1], ARGV[2]) \
     redis.call('EXPIRE', KEYS[1], ARGV[5]) redis.call('EXPIRE', KEYS[2], ARGV[5]) return 1";
 
-/// Agrees on one text under a name, until what was agreed on is over. KEYS: agreement, results of this one. ARGV: name, number of
+/// Agrees on one text under a name, until what was agreed on is over; then the same may begin anew. KEYS: agreement, results of this one. ARGV: name, number of
 /// items, text, seconds to keep, prefix of the results.
 const AGREE: &str = "local name = redis.call('HGET', KEYS[1], 'name') \
     if name then \
       local all = tonumber(redis.call('HGET', KEYS[1], 'items')) \
       if redis.call('HLEN', ARGV[5] .. name .. ':results') < all then return redis.call('HGET', KEYS[1], 'text') end \
     end \
+    redis.call('DEL', ARGV[5] .. ARGV[1], ARGV[5] .. ARGV[1] .. ':results') \
     redis.call('HSET', KEYS[1], 'name', ARGV[1], 'items', ARGV[2], 'text', ARGV[3]) \
     redis.call('EXPIRE', KEYS[1], ARGV[4]) return ARGV[3]";
 

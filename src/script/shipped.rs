@@ -2,6 +2,7 @@
 
 /// The workflows: name and text.
 pub const SCRIPTS: &[(&str, &str)] = &[
+    ("backfill", include_str!("../../scripts/backfill.rhai")),
     ("coverage", include_str!("../../scripts/coverage.rhai")),
     ("diagnose", include_str!("../../scripts/diagnose.rhai")),
     ("health", include_str!("../../scripts/health.rhai")),
@@ -20,6 +21,7 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("dates", include_str!("../../stdlib/dates.rhai")),
     ("diagnosing", include_str!("../../stdlib/diagnosing.rhai")),
     ("exposing", include_str!("../../stdlib/exposing.rhai")),
+    ("filling", include_str!("../../stdlib/filling.rhai")),
     ("ingesting", include_str!("../../stdlib/ingesting.rhai")),
     ("limits", include_str!("../../stdlib/limits.rhai")),
     ("logging", include_str!("../../stdlib/logging.rhai")),

@@ -1,5 +1,11 @@
 //! A QuestDB with the stack's tables, a stand-in of the ingestion service before it, and who calls `tradeops ingest`.
 
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "`tests/backfill` uses another part of it, so an expectation would fail there"
+)]
+
 use std::time::Duration;
 
 use serde_json::Value;
@@ -39,6 +45,28 @@ impl Site {
         }
     }
 
+    /// Where the store is.
+    pub(crate) fn url(&self) -> String {
+        self.server.url().to_owned()
+    }
+
+    /// One statement.
+    pub(crate) fn exec(&self, sql: &str) {
+        exec(&self.server, sql);
+    }
+
+    /// The rows of one statement, each as a JSON array.
+    pub(crate) fn query(&self, sql: &str) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let limits = Limits::default();
+        questdb::stream(&Cx::detached(), &self.server, sql, limits, |row| {
+            rows.push(serde_json::from_slice(row).unwrap_or_else(|error| panic!("{sql}: {error}")));
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+        rows
+    }
+
     /// Rows of a table, or of a table with a condition.
     pub(crate) fn count(&self, table: &str) -> i64 {
         let sql = format!("SELECT count() AS n FROM {table}");
@@ -61,6 +89,7 @@ impl Site {
     pub(crate) fn anew(&self) {
         self.service.tell("/reset");
         self.service.asked();
+        let _ = std::fs::remove_dir_all(self.world.state().join("backfill"));
         for table in [
             "market_data",
             "options_data",

@@ -152,6 +152,13 @@ impl Run {
         self
     }
 
+    /// With more words behind those that it has.
+    #[must_use]
+    pub(crate) fn and<S: AsRef<str>>(mut self, words: &[S]) -> Self {
+        self.command.args(words.iter().map(AsRef::as_ref));
+        self
+    }
+
     #[must_use]
     pub(crate) fn cwd(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);

@@ -16,7 +16,8 @@ use super::questdb::{DB, server, target};
 use super::{Answer, Call, Failure, Kind, Namespace, Param, Primitive, Record, Ty, option, param};
 use crate::api::dispatch::to_json;
 use crate::backfill::{
-    self, Asset, Endpoint, Error, InOrder, Options, Pace, Pacing, Plan, Policy, Queue, Rate, Shared,
+    self, Asset, Endpoint, Error, InOrder, Means, Options, Pace, Pacing, Plan, Policy, Queue, Rate,
+    Shared,
 };
 use crate::coverage::{Ledger, Survey, Wanted};
 use crate::gate::{Access, Blast};
@@ -412,10 +413,15 @@ fn run(call: &Call<'_>) -> Answer {
     let watch = |line: &str| {
         let _ = crate::run::held(&lines).send(line.to_owned());
     };
+    let means = Means {
+        server: &db,
+        pacing: &pacing,
+        ledger: &ledger,
+        queue: &*queue,
+    };
     // The workers tell, and this thread shows: what shows belongs to the call.
     let done = std::thread::scope(|scope| {
-        let worker = scope
-            .spawn(|| backfill::run(cx, &db, &plan, &options, &pacing, &ledger, &*queue, &watch));
+        let worker = scope.spawn(|| backfill::run(cx, &plan, &options, &means, &watch));
         while !worker.is_finished() {
             if let Ok(line) = told.1.recv_timeout(Duration::from_millis(50)) {
                 working.say(&line);
