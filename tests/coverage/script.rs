@@ -1,6 +1,8 @@
 //! `tradeops coverage` as an operator calls it.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use chrono::{NaiveDate, TimeDelta, Utc};
 use serde_json::Value;
@@ -229,12 +231,17 @@ fn with_a_ledger(operator: &Operator) {
 fn metrics(operator: &Operator) {
     let gateway = Container::start(&env("PUSHGATEWAY_IMAGE"), 9091, &[], &[]);
     let url = format!("http://127.0.0.1:{}", gateway.port);
-    eventually(
-        || match std::net::TcpStream::connect(("127.0.0.1", gateway.port)) {
-            Ok(_) if request(gateway.port, "GET", "/-/ready").0 == 200 => Ok(()),
-            _ => Err("it is starting"),
-        },
-    );
+    // One that is starting may take a connection and end it.
+    eventually(|| {
+        let mut stream = TcpStream::connect(("127.0.0.1", gateway.port))?;
+        stream.write_all(b"GET /-/ready HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        match answer.contains(" 200 ") {
+            true => Ok(()),
+            false => Err(std::io::Error::other(answer)),
+        }
+    });
     let names = format!("AAPL,MSFT,NONE,{EVIL}");
     let args = [
         &SPAN[..],
