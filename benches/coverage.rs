@@ -1,5 +1,6 @@
-//! Coverage of 500 symbols over twenty years of sessions: the whole survey against the way of the old scripts, two questions per symbol
-//! one after the other, and against the bare grouped query whose answer a survey needs. Wants the images: `make bench-coverage`.
+//! Coverage of 500 symbols over twenty years of sessions: the whole survey and the plan of a backfill, against the way of the old
+//! scripts, two questions per symbol one after the other, and against the bare grouped query whose answer a survey needs. Wants the
+//! images: `make bench-coverage`.
 
 #![expect(
     clippy::print_stdout,
@@ -15,6 +16,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use chrono::{NaiveDate, TimeDelta, Utc};
+use tradeops::backfill::{self, Order, Pace, Policy};
 use tradeops::calendar::{Beyond, Calendar};
 use tradeops::coverage::{Asked, Due, Ledger, Wanted, survey};
 use tradeops::questdb::{self, Limits, Server};
@@ -91,8 +93,28 @@ fn measure(server: &Server) {
     // What an old server cannot open at once is asked in as many pieces as it takes, by everybody.
     let pieces = if can.wait { 1 } else { 15 };
     let folder = tempfile::tempdir().expect("a folder");
+    // A year more is wanted than there is: a chunk for each symbol.
+    let wanted = day("2005-11-29");
+    let policy = Policy {
+        min_gap_days: 5,
+        internal: true,
+        internal_others: false,
+        density_threshold: 0.6,
+        chunk_days: 365,
+        warn_days: 365,
+        order: Order::Newest,
+        priority: Vec::new(),
+        recheck: false,
+    };
+    let pace = Pace {
+        dense: true,
+        least_rows: 1,
+        most_rows: 1,
+        per_second: 5.0,
+        seconds: 2.0,
+    };
     let ours = || {
-        let due = Due::sessions(&calendar, from, to, Utc::now(), TimeDelta::hours(6));
+        let due = Due::sessions(&calendar, wanted, to, Utc::now(), TimeDelta::hours(6));
         let asked = Asked {
             asset: "equities".into(),
             tables: vec![Wanted {
@@ -100,7 +122,7 @@ fn measure(server: &Server) {
                 symbol: "symbol".into(),
                 lists: false,
             }],
-            from,
+            from: wanted,
             to,
             due: due.expect("sessions"),
             symbols: Some((0..SYMBOLS).map(|s| format!("S{s}")).collect()),
@@ -109,7 +131,8 @@ fn measure(server: &Server) {
         let ledger = Ledger::open(folder.path(), "bench").expect("a ledger");
         let found = survey(&Cx::detached(), server, asked, &ledger, limits()).expect("a survey");
         assert_eq!(found.symbols.len(), SYMBOLS);
-        assert!(found.symbols.iter().all(|s| s.gaps.is_empty()));
+        let plan = backfill::plan("bench", Utc::now(), &policy, 1, &[(&found, pace)]);
+        assert_eq!(plan.expect("a plan").chunks.len(), SYMBOLS);
     };
     let bare = || {
         for span in spans(from, to, pieces) {
@@ -140,14 +163,16 @@ fn measure(server: &Server) {
     }
     let theirs_took = began.elapsed() * u32::try_from(SYMBOLS / some).unwrap_or(1);
     let (ours, bare, theirs) = (ms(ours_took), ms(bare_took), ms(theirs_took));
-    println!("{ours:9.0} ms  a survey of {rows} rows, {SYMBOLS} symbols, in {pieces} statements");
+    println!(
+        "{ours:9.0} ms  a survey of {rows} rows, {SYMBOLS} symbols, in {pieces} statements, and the plan of a backfill"
+    );
     println!(
         "{theirs:9.0} ms  two questions per symbol one after the other (of {some}, times {}): {:.0}x",
         SYMBOLS / some,
         theirs / ours
     );
     println!(
-        "{bare:9.0} ms  the bare grouped query and its answer: the survey takes {:.2}x of that",
+        "{bare:9.0} ms  the bare grouped query and its answer: the survey and the plan take {:.2}x of that",
         ours / bare
     );
 }

@@ -112,16 +112,33 @@ pub(super) struct Working<'a> {
 
 impl<'a> Working<'a> {
     pub(super) fn begin(call: &'a Call<'a>) -> Self {
+        Self::shown(call, None, "{spinner} {wide_msg} {elapsed}")
+    }
+
+    /// Work of which it is known how much there is.
+    pub(super) fn counted(call: &'a Call<'a>, total: u64) -> Self {
+        Self::shown(call, Some(total), "{bar:24} {wide_msg} {elapsed}")
+    }
+
+    fn shown(call: &'a Call<'a>, total: Option<u64>, form: &str) -> Self {
         let output = *call.run().resources().get_or(|| Output::PLAIN);
         let bar = output.live.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}") {
+            let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template(form) {
                 bar.set_style(style);
             }
             bar.enable_steady_tick(Duration::from_millis(100));
             Bar(bar)
         });
         Self { call, bar }
+    }
+
+    /// Says a line, and that one more of what was counted is done.
+    pub(super) fn one(&self, line: &str) {
+        if let Some(bar) = &self.bar {
+            bar.0.inc(1);
+        }
+        self.say(line);
     }
 
     pub(super) fn say(&self, line: &str) {

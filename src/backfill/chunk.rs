@@ -319,7 +319,9 @@ impl<'a> InWork<'a> {
         let quiet = self.work.quiet;
         let mut seen = self.look()?;
         let mut since = Instant::now();
-        while since.elapsed() < quiet && !self.due.without(&seen.holding.days).is_empty() {
+        // Where each day has one row, all that can come is there when all days are.
+        let whole = |seen: &Seen| !self.sparse() && self.due.without(&seen.holding.days).is_empty();
+        while since.elapsed() < quiet && !whole(&seen) {
             self.cx.sleep(LOOK.min(quiet / 4))?;
             let now = self.look()?;
             if now.holding.rows != seen.holding.rows {
@@ -402,10 +404,13 @@ impl<'a> InWork<'a> {
                     let pause = asked.and_then(Result::ok).unwrap_or(PAUSE);
                     if pause > PAUSE {
                         let provider = &asset.endpoint.provider;
-                        (self.work.watch)(&format!(
-                            "the provider `{provider}` wants a pause of {} s",
-                            pause.as_secs()
-                        ));
+                        (self.work.watch)(
+                            &format!(
+                                "the provider `{provider}` wants a pause of {} s",
+                                pause.as_secs()
+                            ),
+                            false,
+                        );
                     }
                     turn.refused(self.cx, pause)?;
                     self.work.count(|counts| counts.limited += 1);

@@ -21,6 +21,6 @@ pub use plan::{
     Warning, plan,
 };
 pub use queue::{InOrder, Queue, Taken};
-pub use run::{Done, Means, Options, run};
+pub use run::{Done, Means, Options, Watch, run};
 pub use shared::{Shared, join};
 pub use store::Asset;

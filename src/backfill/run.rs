@@ -98,7 +98,7 @@ pub(super) struct Work<'a> {
     pub(super) quiet: Duration,
     pub(super) fresh_days: i64,
     pub(super) allow: Allow,
-    pub(super) watch: &'a (dyn Fn(&str) + Sync),
+    pub(super) watch: Watch<'a>,
     cx: &'a Cx,
     plan: &'a Plan,
     ledger: &'a Ledger,
@@ -119,13 +119,16 @@ pub struct Means<'a> {
     pub queue: &'a dyn Queue,
 }
 
-/// Carries `plan` out. `watch` is told each line that is worth showing.
+/// Shows a line that is worth it; `true`: a chunk has ended with it.
+pub type Watch<'a> = &'a (dyn Fn(&str, bool) + Sync);
+
+/// Carries `plan` out.
 pub fn run(
     cx: &Cx,
     plan: &Plan,
     options: &Options,
     means: &Means<'_>,
-    watch: &(dyn Fn(&str) + Sync),
+    watch: Watch<'_>,
 ) -> Result<Done, Error> {
     let Means {
         server,
@@ -182,7 +185,7 @@ pub fn run(
                         };
                         queue.done(cx, &taken, &outcome)?;
                         let line = held(&tally).take(outcome);
-                        watch(&line);
+                        watch(&line, true);
                         if let Some(path) = &options.progress {
                             work.tell(path);
                         }

@@ -32,6 +32,9 @@ const POLL: Duration = Duration::from_millis(20);
 /// `/proc/locks` does not answer, and that must not look like a holder.
 const PATIENCE: Duration = Duration::from_millis(60);
 
+/// How often it tries meanwhile: where several look all the time, a few tries can all meet one of them.
+const AGAIN: Duration = Duration::from_millis(2);
+
 /// A held lock. Dropping it releases.
 #[derive(Debug)]
 pub struct Lock {
@@ -139,7 +142,8 @@ pub fn acquire(
                     return Err(Error::held(&path, &file, wait.map(|_| waited)));
                 }
                 drop(file);
-                cx.sleep(POLL.min(patience - waited))?;
+                let pause = if waited < PATIENCE { AGAIN } else { POLL };
+                cx.sleep(pause.min(patience - waited))?;
             }
             Err(TryLockError::Error(error)) => return Err(Error::unlockable(&path, &error)),
         }

@@ -407,11 +407,15 @@ fn run(call: &Call<'_>) -> Answer {
         Box::new(InOrder::new(plan.chunks.len()))
     };
     let ledger = Ledger::open(&state(call)?, &db.name())?;
-    let working = Working::begin(call);
+    let working = Working::counted(call, plan.chunks.len() as u64);
     let told = std::sync::mpsc::channel();
     let lines = std::sync::Mutex::new(told.0);
-    let watch = |line: &str| {
-        let _ = crate::run::held(&lines).send(line.to_owned());
+    let watch = |line: &str, ended: bool| {
+        let _ = crate::run::held(&lines).send((line.to_owned(), ended));
+    };
+    let show = |(line, ended): (String, bool)| match ended {
+        true => working.one(&line),
+        false => working.say(&line),
     };
     let means = Means {
         server: &db,
@@ -424,12 +428,10 @@ fn run(call: &Call<'_>) -> Answer {
         let worker = scope.spawn(|| backfill::run(cx, &plan, &options, &means, &watch));
         while !worker.is_finished() {
             if let Ok(line) = told.1.recv_timeout(Duration::from_millis(50)) {
-                working.say(&line);
+                show(line);
             }
         }
-        for line in told.1.try_iter() {
-            working.say(&line);
-        }
+        told.1.try_iter().for_each(show);
         worker
             .join()
             .unwrap_or_else(|_| Err(Error::Invalid("the run died".to_owned())))
