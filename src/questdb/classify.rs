@@ -111,7 +111,11 @@ pub fn classify(
         rules: rules.len(),
         unit,
     };
-    slices::in_slices(judged.len(), slices::at_once(columns.len()), |range| {
+    let at_once = match slices::opens_few(cx, server, limits)? {
+        true => usize::MAX,
+        false => slices::at_once(columns.len()),
+    };
+    slices::in_slices(judged.len(), at_once, |range| {
         scan.count(cx, server, &mut judged[range], limits)
     })?;
     for partition in &mut judged {
