@@ -76,22 +76,20 @@ pub enum Ended {
 /// What became of one request.
 enum Answer {
     Said(Said),
-    /// Nothing was heard of it: it may still be being done.
-    Unknown(String),
-    /// It is over, and may be better another time.
-    Over(String),
-    /// Nobody was there.
-    Unreachable(String),
-    /// It will not be done.
-    Refused(String),
-    Disabled(String),
+    /// It was not answered well.
+    Trouble(Trouble, String),
+    /// It is not to be made again.
+    Refused(Ended, String),
 }
 
-/// What kept a request from being answered.
+/// What kept a request from being answered well.
 #[derive(Clone, Copy, PartialEq)]
 enum Trouble {
+    /// Nothing was heard of it: it may still be being done.
     Unknown,
+    /// It is over, and may be better another time.
     Over,
+    /// Nobody was there.
     Unreachable,
 }
 
@@ -104,6 +102,8 @@ struct Round {
     accepted: bool,
     /// Why one was not answered well.
     trouble: Option<(Trouble, String)>,
+    /// Why none is to be made again, and how the chunk ends.
+    refused: Option<(Ended, String)>,
 }
 
 /// A chunk in work.
@@ -119,6 +119,7 @@ pub(super) struct InWork<'a> {
 impl<'a> InWork<'a> {
     pub(super) fn new(work: &'a Work<'a>, cx: &'a Cx, chunk: &'a Chunk) -> Self {
         let due = work
+            .options
             .assets
             .get(&chunk.asset)
             .map(|asset| asset.due.days.within(chunk.from, chunk.to))
@@ -171,7 +172,7 @@ impl<'a> InWork<'a> {
                 self.outcome.note = warning;
                 return self.finish(&empty);
             }
-            if failures > self.work.attempts || rounds > ROUNDS {
+            if failures > self.work.options.attempts || rounds > ROUNDS {
                 return self.fail(trouble);
             }
             let pieces = pieces(&wanted, &seen.holding.days, &self.due);
@@ -181,12 +182,10 @@ impl<'a> InWork<'a> {
                     "{days} days of it are missing in {places} places: the next run plans them anew"
                 )));
             }
-            let round = match self.round(pieces)? {
-                Ok(round) => round,
-                Err(Answer::Disabled(why)) => return self.refused(Ended::Disabled, why),
-                Err(Answer::Refused(why)) => return self.fail(Some(why)),
-                Err(_) => Round::default(),
-            };
+            let round = self.round(pieces)?;
+            if let Some((ended, why)) = round.refused {
+                return self.refused(ended, why);
+            }
             rounds += 1;
             let old = seen;
             seen = match &round.trouble {
@@ -199,7 +198,7 @@ impl<'a> InWork<'a> {
             if let Some((kind, why)) = round.trouble {
                 failures += 1;
                 trouble = Some(why);
-                if kind == Trouble::Unreachable && failures > self.work.attempts {
+                if kind == Trouble::Unreachable && failures > self.work.options.attempts {
                     self.work.nobody();
                 }
                 // Whether the last day of a request that broke off is whole cannot be seen. Where a row stands once however often it
@@ -215,7 +214,7 @@ impl<'a> InWork<'a> {
                 }
                 let whole = self.due.without(&seen.holding.days).is_empty();
                 if !whole || !redo.is_empty() {
-                    self.cx.sleep(self.work.retry.wait(failures))?;
+                    self.cx.sleep(self.work.options.retry.wait(failures))?;
                 }
                 continue;
             }
@@ -233,7 +232,7 @@ impl<'a> InWork<'a> {
                 trouble = Some(format!(
                     "the service says {said} rows, and the store has {came} of them: does it store what it fetches (ENABLE_QUESTDB_HIST_PERSIST)?"
                 ));
-                self.cx.sleep(self.work.retry.wait(failures))?;
+                self.cx.sleep(self.work.options.retry.wait(failures))?;
                 continue;
             }
             redo = Days::default();
@@ -244,36 +243,30 @@ impl<'a> InWork<'a> {
                 empty.add(&left);
             } else if new_days.is_empty() {
                 confirmed = true;
-                self.cx.sleep(self.work.retry.wait(1))?;
+                self.cx.sleep(self.work.options.retry.wait(1))?;
             }
         }
     }
 
-    /// Asks for each piece, until one is not answered well. `Err`: it is not to be asked again.
-    fn round(
-        &mut self,
-        pieces: Vec<(NaiveDate, NaiveDate)>,
-    ) -> Result<Result<Round, Answer>, Error> {
+    /// Asks for each piece, until one is not answered well.
+    fn round(&mut self, pieces: Vec<(NaiveDate, NaiveDate)>) -> Result<Round, Error> {
         let mut round = Round {
             said: Some(0),
             ..Round::default()
         };
         for piece in pieces {
-            let (kind, why) = match self.ask(piece)? {
+            match self.ask(piece)? {
                 Answer::Said(answer) => {
                     round.accepted |= answer.accepted;
                     round.said = round.said.zip(answer.rows).map(|(a, b)| a + b);
                     continue;
                 }
-                Answer::Unknown(why) => (Trouble::Unknown, why),
-                Answer::Over(why) => (Trouble::Over, why),
-                Answer::Unreachable(why) => (Trouble::Unreachable, why),
-                last => return Ok(Err(last)),
-            };
-            round.trouble = Some((kind, why));
+                Answer::Trouble(kind, why) => round.trouble = Some((kind, why)),
+                Answer::Refused(ended, why) => round.refused = Some((ended, why)),
+            }
             break;
         }
-        Ok(Ok(round))
+        Ok(round)
     }
 
     /// It is not asked for, because the service says that this is switched off.
@@ -299,6 +292,7 @@ impl<'a> InWork<'a> {
 
     fn sparse(&self) -> bool {
         self.work
+            .options
             .assets
             .get(&self.chunk.asset)
             .is_none_or(|asset| !asset.dense)
@@ -316,7 +310,7 @@ impl<'a> InWork<'a> {
 
     /// Looks until nothing more comes for a while: whoever did not answer may still be storing.
     fn quiet(&self) -> Result<Seen, Error> {
-        let quiet = self.work.quiet;
+        let quiet = self.work.options.quiet;
         let mut seen = self.look()?;
         let mut since = Instant::now();
         // Where each day has one row, all that can come is there when all days are.
@@ -349,20 +343,23 @@ impl<'a> InWork<'a> {
 
     /// One request, again and again while the provider says that it was too fast.
     fn ask(&mut self, (from, to): (NaiveDate, NaiveDate)) -> Result<Answer, Error> {
-        let Some(asset) = self.work.assets.get(&self.chunk.asset) else {
-            return Ok(Answer::Refused(format!(
-                "nothing says how `{}` is asked for",
-                self.chunk.asset
-            )));
+        let Some(asset) = self.work.options.assets.get(&self.chunk.asset) else {
+            return Ok(Answer::Refused(
+                Ended::Failed,
+                format!("nothing says how `{}` is asked for", self.chunk.asset),
+            ));
         };
         let filled = asset.endpoint.fill(&self.chunk.symbol, from, to)?;
-        let mut request = Request::new(filled.method, format!("{}{}", self.work.base, filled.path));
+        let mut request = Request::new(
+            filled.method,
+            format!("{}{}", self.work.options.base, filled.path),
+        );
         request.query = filled.query;
         request.timeout = filled.timeout;
         request.body_limit = 256 << 20;
         request.content_type = filled.body.as_ref().map(|_| "application/json".to_owned());
         request.body = filled.body.map(Into::into);
-        request.allow = self.work.allow.clone();
+        request.allow = self.work.options.allow.clone();
         let mut refusals = 0;
         loop {
             let turn = self.work.pacing.turn(self.cx, &asset.endpoint.provider)?;
@@ -374,17 +371,17 @@ impl<'a> InWork<'a> {
                 Err(http::Error::Stopped(stop)) => return Err(stop.into()),
                 // Nothing was sent.
                 Err(error @ (http::Error::Unreachable { .. } | http::Error::Timeout { .. })) => {
-                    return Ok(Answer::Unreachable(error.to_string()));
+                    return Ok(Answer::Trouble(Trouble::Unreachable, error.to_string()));
                 }
                 Err(error @ (http::Error::Denied { .. } | http::Error::Invalid(_))) => {
-                    return Ok(Answer::Refused(error.to_string()));
+                    return Ok(Answer::Refused(Ended::Failed, error.to_string()));
                 }
-                Err(error) => return Ok(Answer::Unknown(error.to_string())),
+                Err(error) => return Ok(Answer::Trouble(Trouble::Unknown, error.to_string())),
             };
             let words = || {
                 format!(
                     "{} answered {}: {}",
-                    self.work.base,
+                    self.work.options.base,
                     response.status,
                     head(&response.body)
                 )
@@ -394,10 +391,10 @@ impl<'a> InWork<'a> {
                     turn.fine();
                     return Ok(match asset.endpoint.read(&response.body) {
                         Ok(said) => Answer::Said(said),
-                        Err(why) => Answer::Over(why),
+                        Err(why) => Answer::Trouble(Trouble::Over, why),
                     });
                 }
-                403 => return Ok(Answer::Disabled(words())),
+                403 => return Ok(Answer::Refused(Ended::Disabled, words())),
                 429 => {
                     let limit = http::rate_limit(429, &response.headers, self.cx.now());
                     let asked = limit.retry_after_seconds.map(Duration::try_from_secs_f64);
@@ -416,11 +413,11 @@ impl<'a> InWork<'a> {
                     self.work.count(|counts| counts.limited += 1);
                     refusals += 1;
                     if refusals > REFUSALS {
-                        return Ok(Answer::Over(words()));
+                        return Ok(Answer::Trouble(Trouble::Over, words()));
                     }
                 }
-                500.. => return Ok(Answer::Over(words())),
-                _ => return Ok(Answer::Refused(words())),
+                500.. => return Ok(Answer::Trouble(Trouble::Over, words())),
+                _ => return Ok(Answer::Refused(Ended::Failed, words())),
             }
         }
     }
@@ -428,7 +425,7 @@ impl<'a> InWork<'a> {
     fn finish(mut self, empty: &Days) -> Result<Outcome, Error> {
         // What is not there yet today may be there tomorrow.
         let today = self.cx.now().date_naive();
-        let settled = today - TimeDelta::days(self.work.fresh_days);
+        let settled = today - TimeDelta::days(self.work.options.fresh_days);
         let old: Days = empty.iter().filter(|day| *day < settled).collect();
         self.outcome.empty = ranges(&old, &self.due);
         self.outcome.missing = empty.len();

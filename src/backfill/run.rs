@@ -81,6 +81,13 @@ pub struct Done {
     pub outcomes: Vec<Outcome>,
 }
 
+impl Done {
+    /// Chunks that ended here, however.
+    fn ended(&self) -> i64 {
+        self.verified + self.already + self.empty + self.failed + self.disabled
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) requests: i64,
@@ -89,15 +96,9 @@ pub(super) struct Counts {
 
 /// A plan in work.
 pub(super) struct Work<'a> {
-    pub(super) base: &'a str,
-    pub(super) assets: &'a BTreeMap<String, Asset>,
+    pub(super) options: &'a Options,
     pub(super) store: Store<'a>,
     pub(super) pacing: &'a Pacing,
-    pub(super) attempts: usize,
-    pub(super) retry: Retry,
-    pub(super) quiet: Duration,
-    pub(super) fresh_days: i64,
-    pub(super) allow: Allow,
     pub(super) watch: Watch<'a>,
     cx: &'a Cx,
     plan: &'a Plan,
@@ -138,15 +139,9 @@ pub fn run(
     } = *means;
     let began = Instant::now();
     let work = Work {
-        base: &options.base,
-        assets: &options.assets,
+        options,
         store: Store::open(cx, server, &options.assets)?,
         pacing,
-        attempts: options.attempts,
-        retry: options.retry,
-        quiet: options.quiet,
-        fresh_days: options.fresh_days,
-        allow: options.allow.clone(),
         watch,
         cx,
         plan,
@@ -209,8 +204,7 @@ pub fn run(
     (done.requests, done.limited) = (counts.requests, counts.limited);
     done.seconds = began.elapsed().as_secs_f64();
     done.elsewhere = queue.elsewhere(cx)?;
-    let own = done.verified + done.already + done.empty + done.failed + done.disabled;
-    done.left = (done.chunks - own - done.elsewhere).max(0);
+    done.left = (done.chunks - done.ended() - done.elsewhere).max(0);
     done.stopped = match work.nobody.load(Ordering::Relaxed) >= NOBODY {
         true => Some("unreachable".to_owned()),
         false => (timed_out.into_inner() && done.left > 0).then(|| "time".to_owned()),
@@ -222,7 +216,7 @@ impl Work<'_> {
     /// What the store has of the plan's symbols now: what was stored since the plan was made is not asked for.
     fn known(&self) -> Result<BTreeMap<String, BTreeMap<String, Holding>>, Error> {
         let mut known = BTreeMap::new();
-        for asset in self.assets.keys() {
+        for asset in self.options.assets.keys() {
             let chunks: Vec<_> = self
                 .plan
                 .chunks
@@ -269,7 +263,7 @@ impl Work<'_> {
         let holding = known.get(&chunk.asset).and_then(|of| of.get(&chunk.symbol));
         let none = holding.is_none_or(|h| h.days.within(chunk.from, chunk.to).is_empty());
         // Where nothing was there at the beginning and nobody has asked, there is nothing to look for.
-        let in_flight = self.in_flight(self.cx, chunk);
+        let in_flight = self.in_flight(chunk);
         let nothing = none && !again && !in_flight;
         let seen = match nothing {
             true => Some(Seen {
@@ -307,11 +301,11 @@ impl Work<'_> {
     }
 
     /// Whether days of a chunk were asked for, by whichever run, so that they may still be being stored.
-    pub(super) fn in_flight(&self, cx: &Cx, chunk: &Chunk) -> bool {
+    fn in_flight(&self, chunk: &Chunk) -> bool {
         let sent = self
             .ledger
             .sent(&chunk.asset, &chunk.symbol, (chunk.from, chunk.to));
-        sent.is_some_and(|at| (cx.now() - at).num_days() < 1)
+        sent.is_some_and(|at| (self.cx.now() - at).num_days() < 1)
     }
 
     /// Days of a chunk's symbol for which the provider had nothing, unless they are asked for again.
@@ -324,7 +318,11 @@ impl Work<'_> {
 
     /// How long rows of an accepted job may take.
     pub(super) fn accepted(&self, asset: &str) -> Duration {
-        let seconds = self.assets.get(asset).map(|a| a.endpoint.accepted_seconds);
+        let seconds = self
+            .options
+            .assets
+            .get(asset)
+            .map(|a| a.endpoint.accepted_seconds);
         Duration::try_from_secs_f64(seconds.unwrap_or_default()).unwrap_or_default()
     }
 
@@ -413,7 +411,7 @@ impl Tally {
             Ended::Disabled => &mut done.disabled,
         } += 1;
         done.rows += outcome.rows;
-        let ended = done.verified + done.already + done.empty + done.failed + done.disabled;
+        let ended = done.ended();
         let left = (done.chunks - ended).max(0) as f64;
         let seconds = self.began.elapsed().as_secs_f64() / ended.max(1) as f64 * left;
         let word = match outcome.result {

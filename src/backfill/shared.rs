@@ -1,5 +1,6 @@
 //! One plan, several processes: chunks are taken from a list in Redis, and the pace of providers is kept there.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::chunk::Outcome;
@@ -18,7 +19,7 @@ const GIVEN: i64 = 5;
 #[derive(Debug)]
 pub struct Shared {
     work: Work,
-    own: std::sync::atomic::AtomicI64,
+    own: AtomicI64,
 }
 
 fn key(store: &str) -> String {
@@ -50,7 +51,7 @@ impl Shared {
         let name = (key.as_str(), plan.id.as_str());
         Ok(Self {
             work: Work::open(cx, server, name, plan.chunks.len(), worker, lease)?,
-            own: std::sync::atomic::AtomicI64::new(0),
+            own: AtomicI64::new(0),
         })
     }
 }
@@ -76,12 +77,12 @@ impl Queue for Shared {
     fn done(&self, cx: &Cx, taken: &Taken, outcome: &Outcome) -> Result<(), Error> {
         let value = serde_json::to_string(outcome).map_err(|e| Error::Invalid(e.to_string()))?;
         self.work.done(cx, &taken.token, &outcome.chunk, &value)?;
-        self.own.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.own.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     fn elsewhere(&self, cx: &Cx) -> Result<i64, Error> {
-        let own = self.own.load(std::sync::atomic::Ordering::Relaxed);
+        let own = self.own.load(Ordering::Relaxed);
         Ok((self.work.ended(cx)? - own).max(0))
     }
 }

@@ -76,13 +76,8 @@ impl<'a> Store<'a> {
         span: (NaiveDate, NaiveDate),
         symbols: &[String],
     ) -> Result<BTreeMap<String, Holding>, Error> {
-        let mut found: BTreeMap<String, Holding> = BTreeMap::new();
-        for source in self.sources(cx, asset)? {
-            let rows = coverage::read(cx, self.server, &source, span, Some(symbols), limits())?;
-            for (symbol, holding) in rows {
-                found.entry(symbol).or_default().add(&holding);
-            }
-        }
+        let sources = self.sources(cx, asset)?;
+        let found = coverage::read_all(cx, self.server, &sources, span, Some(symbols), limits())?;
         Ok(found)
     }
 
@@ -96,7 +91,7 @@ impl<'a> Store<'a> {
     ) -> Result<Seen, Error> {
         let sources = self.sources(cx, asset)?;
         let mut seen = Seen {
-            dedup: !sources.is_empty(),
+            dedup: one_per_key(&sources),
             ..Seen::default()
         };
         let names = [symbol.to_owned()];
@@ -106,37 +101,28 @@ impl<'a> Store<'a> {
             let _alone = source.opens_all().then(|| held(&self.reading));
             let mut rows = coverage::read(cx, self.server, source, span, Some(&names), limits())?;
             seen.holding.add(&rows.remove(symbol).unwrap_or_default());
-            seen.dedup &= source.dedup == Some(true);
         }
         Ok(seen)
     }
 
     /// Whether each of an asset's tables keeps one row for each key.
     pub(super) fn dedup(&self, cx: &Cx, asset: &str) -> Result<bool, Error> {
-        let sources = self.sources(cx, asset)?;
-        Ok(!sources.is_empty() && sources.iter().all(|source| source.dedup == Some(true)))
+        Ok(one_per_key(&self.sources(cx, asset)?))
     }
 
     fn sources(&self, cx: &Cx, asset: &str) -> Result<Vec<Source>, Error> {
         if let Some(known) = held(&self.sources).get(asset) {
             return Ok(known.clone());
         }
-        let mut found = Vec::new();
-        for wanted in self.assets.get(asset).into_iter().flat_map(|a| &a.tables) {
-            let Wanted {
-                table,
-                symbol,
-                lists,
-            } = wanted;
-            match coverage::source(cx, self.server, table, symbol, *lists, limits()) {
-                Ok(source) => found.push(source),
-                Err(coverage::Error::Server(questdb::Error::NotFound { .. })) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let tables = self.assets.get(asset).map_or(&[][..], |a| &a.tables);
+        let (found, _) = coverage::sources(cx, self.server, tables, limits())?;
         if !found.is_empty() {
             held(&self.sources).insert(asset.to_owned(), found.clone());
         }
         Ok(found)
     }
+}
+
+fn one_per_key(sources: &[Source]) -> bool {
+    !sources.is_empty() && sources.iter().all(|source| source.dedup == Some(true))
 }

@@ -302,8 +302,8 @@ fn read(path: &Path, mut take: impl FnMut(Entry)) -> io::Result<u64> {
 mod tests {
     use super::*;
 
-    fn entry(chunk: &str, state: State, from: &str, to: &str, empty: &[&str]) -> Entry {
-        Entry {
+    fn write(ledger: &Ledger, chunk: &str, state: State, (from, to): (&str, &str), empty: &[&str]) {
+        let entry = Entry {
             at: "2026-11-28T12:00:00Z".parse().unwrap(),
             plan: "p".into(),
             chunk: chunk.into(),
@@ -315,7 +315,8 @@ mod tests {
             rows: None,
             empty: empty.iter().map(|text| (*text).to_owned()).collect(),
             error: None,
-        }
+        };
+        ledger.write(vec![entry]).unwrap();
     }
 
     #[test]
@@ -324,25 +325,21 @@ mod tests {
         let ledger = Ledger::open(folder.path(), "127.0.0.1:9000").unwrap();
         let path = ledger.path.clone();
         assert!(!path.exists());
-        ledger
-            .write(vec![entry(
-                "a",
-                State::Failed,
-                "2024-01-02",
-                "2024-01-05",
-                &[],
-            )])
-            .unwrap();
+        write(
+            &ledger,
+            "a",
+            State::Failed,
+            ("2024-01-02", "2024-01-05"),
+            &[],
+        );
         let first = fs::read(&path).unwrap().len();
-        ledger
-            .write(vec![entry(
-                "a",
-                State::Verified,
-                "2024-01-02",
-                "2024-01-05",
-                &["2024-01-03..2024-01-04"],
-            )])
-            .unwrap();
+        write(
+            &ledger,
+            "a",
+            State::Verified,
+            ("2024-01-02", "2024-01-05"),
+            &["2024-01-03..2024-01-04"],
+        );
         let whole = fs::read(&path).unwrap();
         for cut in 0..=whole.len() {
             fs::write(&path, &whole[..cut]).unwrap();
@@ -360,15 +357,7 @@ mod tests {
                 expected,
                 "at {cut}"
             );
-            ledger
-                .write(vec![entry(
-                    "b",
-                    State::Sent,
-                    "2024-02-01",
-                    "2024-02-01",
-                    &[],
-                )])
-                .unwrap();
+            write(&ledger, "b", State::Sent, ("2024-02-01", "2024-02-01"), &[]);
             let again = Ledger::open(folder.path(), "127.0.0.1:9000").unwrap();
             assert_eq!(
                 again.last("p", "b").map(|e| e.state),
@@ -389,43 +378,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(folder.path(), "s").unwrap();
         for _ in 0..20 {
-            ledger
-                .write(vec![entry(
-                    "a",
-                    State::Failed,
-                    "2024-01-02",
-                    "2024-01-05",
-                    &[],
-                )])
-                .unwrap();
+            write(
+                &ledger,
+                "a",
+                State::Failed,
+                ("2024-01-02", "2024-01-05"),
+                &[],
+            );
         }
-        ledger
-            .write(vec![entry(
-                "a",
-                State::Verified,
-                "2024-01-02",
-                "2024-01-05",
-                &[],
-            )])
-            .unwrap();
-        ledger
-            .write(vec![entry(
-                "a",
-                State::Sent,
-                "2024-01-02",
-                "2024-01-05",
-                &[],
-            )])
-            .unwrap();
-        ledger
-            .write(vec![entry(
-                "b",
-                State::Empty,
-                "2024-02-01",
-                "2024-02-02",
-                &["2024-02-01"],
-            )])
-            .unwrap();
+        write(
+            &ledger,
+            "a",
+            State::Verified,
+            ("2024-01-02", "2024-01-05"),
+            &[],
+        );
+        write(&ledger, "a", State::Sent, ("2024-01-02", "2024-01-05"), &[]);
+        write(
+            &ledger,
+            "b",
+            State::Empty,
+            ("2024-02-01", "2024-02-02"),
+            &["2024-02-01"],
+        );
         ledger.shorten().unwrap();
         assert_eq!(fs::read_to_string(&ledger.path).unwrap().lines().count(), 3);
         let again = Ledger::open(folder.path(), "s").unwrap();

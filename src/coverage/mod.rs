@@ -22,4 +22,4 @@ pub use ledger::{Entry, Ledger, State};
 pub use page::page;
 pub use read::{Holding, Source, read, source};
 pub use share::{Level, STEPS, Share, months, shares, strip};
-pub use survey::{Asked, Survey, Symbol, Wanted, survey};
+pub use survey::{Asked, Survey, Symbol, Wanted, read_all, sources, survey};

@@ -83,25 +83,9 @@ pub fn survey(
     ledger: &Ledger,
     limits: Limits,
 ) -> Result<Survey, Error> {
-    let mut found: BTreeMap<String, Holding> = BTreeMap::new();
-    let (mut sources, mut absent) = (Vec::new(), Vec::new());
-    for wanted in &asked.tables {
-        let table = &wanted.table;
-        let looked = source(cx, server, table, &wanted.symbol, wanted.lists, limits);
-        let source = match looked {
-            Err(Error::Server(questdb::Error::NotFound { .. })) => {
-                absent.push(table.clone());
-                continue;
-            }
-            looked => looked?,
-        };
-        let span = (asked.from, asked.to);
-        let names = asked.symbols.as_deref();
-        for (symbol, holding) in read(cx, server, &source, span, names, limits)? {
-            found.entry(symbol).or_default().add(&holding);
-        }
-        sources.push(source);
-    }
+    let (sources, absent) = sources(cx, server, &asked.tables, limits)?;
+    let (span, names) = ((asked.from, asked.to), asked.symbols.as_deref());
+    let mut found = read_all(cx, server, &sources, span, names, limits)?;
     for symbol in asked.symbols.iter().flatten() {
         found.entry(symbol.clone()).or_default();
     }
@@ -115,6 +99,47 @@ pub fn survey(
         absent,
         symbols,
     })
+}
+
+/// Those of the tables that are there, and the names of those that are not.
+pub fn sources(
+    cx: &Cx,
+    server: &Server,
+    tables: &[Wanted],
+    limits: Limits,
+) -> Result<(Vec<Source>, Vec<String>), Error> {
+    let (mut found, mut absent) = (Vec::new(), Vec::new());
+    for wanted in tables {
+        let Wanted {
+            table,
+            symbol,
+            lists,
+        } = wanted;
+        match source(cx, server, table, symbol, *lists, limits) {
+            Ok(source) => found.push(source),
+            Err(Error::Server(questdb::Error::NotFound { .. })) => absent.push(table.clone()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((found, absent))
+}
+
+/// What all of them have together.
+pub fn read_all(
+    cx: &Cx,
+    server: &Server,
+    sources: &[Source],
+    span: (NaiveDate, NaiveDate),
+    symbols: Option<&[String]>,
+    limits: Limits,
+) -> Result<BTreeMap<String, Holding>, Error> {
+    let mut found: BTreeMap<String, Holding> = BTreeMap::new();
+    for source in sources {
+        for (symbol, holding) in read(cx, server, source, span, symbols, limits)? {
+            found.entry(symbol).or_default().add(&holding);
+        }
+    }
+    Ok(found)
 }
 
 fn judge(asked: &Asked, symbol: String, holding: Holding, ledger: &Ledger) -> Symbol {

@@ -124,7 +124,7 @@ pub fn run(request: Request, source: &Source, checked: Checked) -> Result<Ended,
             script_hash: program.digest(),
             arguments: request.arguments,
             user: user(),
-            host: machine(),
+            host: crate::system::host_name(),
         },
         mode: request.mode,
         audit: request.state.join("audit.jsonl"),
@@ -228,14 +228,6 @@ pub(super) fn user() -> String {
         |_| format!("uid {uid}"),
         |name| format!("{name} (uid {uid})"),
     )
-}
-
-/// This machine's name.
-pub(super) fn machine() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
 }
 
 /// Where a script's reads over HTTP may go: the hosts that its header names, and nowhere that the stack's

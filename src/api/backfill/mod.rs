@@ -387,10 +387,7 @@ fn run(call: &Call<'_>) -> Answer {
     let queue: Box<dyn Queue> = if a.given("workers") {
         let redis = a.handle::<redis::Server>("workers");
         pacing = pacing.shared((*redis).clone(), &plan.store);
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
+        let host = crate::system::host_name();
         let worker = format!(
             "{host}-{}-{}",
             std::process::id(),

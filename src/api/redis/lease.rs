@@ -51,10 +51,7 @@ pub(super) const LEASED: Primitive = Primitive {
         if call.run().mode().is_plan() {
             return call.invoke(body, vec![]);
         }
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
+        let host = crate::system::host_name();
         let (pid, now) = (std::process::id(), call.cx().now().to_rfc3339());
         let (note, hold) = (a.str("note"), HOLDS.fetch_add(1, Ordering::Relaxed));
         let value = format!("pid {pid} on {host} since {now} ({note}, hold {hold})");

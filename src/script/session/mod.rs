@@ -159,7 +159,7 @@ impl Session {
                 script_hash: String::new(),
                 arguments: Vec::new(),
                 user: host::user(),
-                host: host::machine(),
+                host: crate::system::host_name(),
             },
             mode: Mode::Plan,
             audit: setup.state.join("audit.jsonl"),
