@@ -1,7 +1,7 @@
 //! The journal of a work in steps: what was begun and what is done, on the disk before anything else happens, so that a run that
 //! was cut off can go on, or can say exactly what is left.
 //!
-//! One file per work, a line per event, appended and synced. A line that was cut off in the middle counts for nothing.
+//! One file per work, a line per event, appended and synced before anything is done. A line that was cut off in the middle counts for nothing.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -165,11 +165,12 @@ impl Journal {
 
     /// Notes that a step is done, and what it gave.
     pub fn end(&self, step: &str, at: &str, value: &Value) -> Result<(), Error> {
-        self.write(&Line::Done {
-            step: step.to_owned(),
-            at: at.to_owned(),
-            value: value.clone(),
-        })
+        self.write(&done(step, at, value))
+    }
+
+    /// The same, on the disk only with the line after it: for what is noted before that line, and nothing is done between.
+    pub fn end_with_next(&self, step: &str, at: &str, value: &Value) -> Result<(), Error> {
+        self.append(&done(step, at, value))
     }
 
     /// Notes that all is done.
@@ -178,6 +179,15 @@ impl Journal {
     }
 
     fn write(&self, line: &Line) -> Result<(), Error> {
+        self.append(line)?;
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.sync_data().map_err(|source| Error {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn append(&self, line: &Line) -> Result<(), Error> {
         let failed = |source| Error {
             path: self.path.clone(),
             source,
@@ -186,12 +196,19 @@ impl Journal {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(format!("{text}\n").as_bytes())
             .map_err(failed)?;
-        file.sync_data().map_err(failed)?;
         apply(
             &mut self.state.lock().unwrap_or_else(PoisonError::into_inner),
             line.clone(),
         );
         Ok(())
+    }
+}
+
+fn done(step: &str, at: &str, value: &Value) -> Line {
+    Line::Done {
+        step: step.to_owned(),
+        at: at.to_owned(),
+        value: value.clone(),
     }
 }
 

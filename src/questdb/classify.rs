@@ -1,5 +1,8 @@
 //! What rules would remove of a table, partition by partition: nothing, all of it, or some rows. Reads, and changes nothing.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +12,7 @@ use super::unit::Unit;
 use super::{
     Error, Limits, Partition, Server, Table, metadata, partitions, query, quote_name, slices,
 };
+use crate::rows::{Cell, Rows};
 use crate::run::Cx;
 
 /// What would be done with a partition.
@@ -93,7 +97,21 @@ pub fn classify(
     let Some(newest) = rules.iter().map(|rule| rule.before).max() else {
         return Ok(classified);
     };
-    let pieces = partitions(cx, server, &found.name, limits)?;
+    let scan = Scan {
+        table: quote_name(&found.name)?,
+        column: quote_name(&column)?,
+        flag: number(rules, &quote_name(&column)?, None, |p| p.sql(&columns))?,
+        unit,
+    };
+    let at_once = slices::opens_few(cx, server, limits)?;
+    // The server's list goes through every file of the table; where one scan does, both are under way together.
+    let (pieces, counted) = thread::scope(|both| {
+        let counted =
+            at_once.then(|| both.spawn(|| scan.count(cx, server, None, unit.ceil(newest), limits)));
+        let pieces = partitions(cx, server, &found.name, limits);
+        (pieces, counted.map(|counted| counted.join()))
+    });
+    let pieces = pieces?;
     let gone = pieces
         .iter()
         .filter(|p| p.attached != Some(false) && p.disk_bytes == Some(0));
@@ -102,22 +120,22 @@ pub fn classify(
         // Servers break such a scan off, or leave these rows out of it.
         return Ok(classified);
     }
-    let mut judged = logical(pieces, unit);
+    let mut judged = logical(pieces, unit, rules.len());
     judged.retain(|partition| partition.from < newest);
-    let scan = Scan {
-        table: quote_name(&found.name)?,
-        column: quote_name(&column)?,
-        flag: number(rules, &quote_name(&column)?, None, |p| p.sql(&columns))?,
-        rules: rules.len(),
-        unit,
-    };
-    let at_once = match slices::opens_few(cx, server, limits)? {
-        true => usize::MAX,
-        false => slices::at_once(columns.len()),
-    };
-    slices::in_slices(judged.len(), at_once, |range| {
-        scan.count(cx, server, &mut judged[range], limits)
-    })?;
+    match counted {
+        Some(counted) => {
+            let counted = counted.unwrap_or_else(|panic| resume_unwind(panic))?;
+            scan.add(&counted, &mut judged);
+        }
+        None => slices::in_slices(judged.len(), slices::at_once(columns.len()), |range| {
+            let slice = &mut judged[range];
+            if let (Some(first), Some(last)) = (slice.first(), slice.last()) {
+                let (from, to) = (first.from, last.to);
+                scan.add(&scan.count(cx, server, Some(from), to, limits)?, slice);
+            }
+            Ok(())
+        })?,
+    }
     for partition in &mut judged {
         partition.judge();
         classified.rows += partition.rows;
@@ -157,7 +175,7 @@ fn partitioned(table: &Table) -> Result<(String, Unit), Error> {
 }
 
 /// The partitions, split pieces taken together, oldest first.
-fn logical(pieces: Vec<Partition>, unit: Unit) -> Vec<Judged> {
+fn logical(pieces: Vec<Partition>, unit: Unit, rules: usize) -> Vec<Judged> {
     let mut all: Vec<Judged> = Vec::new();
     for piece in pieces {
         let attached = piece.attached != Some(false) && piece.detached != Some(true);
@@ -186,7 +204,7 @@ fn logical(pieces: Vec<Partition>, unit: Unit) -> Vec<Judged> {
                 rows: 0,
                 listed_rows: listed,
                 delete_rows: 0,
-                by_rule: Vec::new(),
+                by_rule: vec![0; rules],
                 verdict: Verdict::Keep,
                 active,
                 disk_bytes: bytes,
@@ -201,51 +219,47 @@ struct Scan {
     table: String,
     column: String,
     flag: String,
-    rules: usize,
     unit: Unit,
 }
 
 impl Scan {
-    /// Counts the rows of some partitions that follow each other.
+    /// Rows before `to` by partition and rule: `p`, `q`, `n`.
     fn count(
         &self,
         cx: &Cx,
         server: &Server,
-        slice: &mut [Judged],
+        from: Option<DateTime<Utc>>,
+        to: DateTime<Utc>,
         limits: Limits,
-    ) -> Result<(), Error> {
-        let (Some(first), Some(last)) = (slice.first(), slice.last()) else {
-            return Ok(());
-        };
+    ) -> Result<Rows, Error> {
         let Self {
             table,
             column,
             flag,
-            rules,
             unit,
+            ..
         } = self;
+        let from = from.map_or_else(String::new, |from| {
+            format!("{column} >= {} AND ", timestamp(from))
+        });
         let sql = format!(
-            "SELECT timestamp_floor('{}', {column}) AS p, {flag} AS q, count() AS n FROM {table} WHERE {column} >= {} AND {column} < {} GROUP BY p, q",
+            "SELECT timestamp_floor('{}', {column}) AS p, {flag} AS q, count() AS n FROM {table} WHERE {from}{column} < {} GROUP BY p, q",
             unit.letter(),
-            timestamp(first.from),
-            timestamp(last.to),
+            timestamp(to),
         );
-        let limits = Limits {
-            rows: slice.len() * (rules + 1),
-            ..limits
-        };
-        let rows = query(cx, server, &sql, limits)?;
-        for partition in slice.iter_mut() {
-            (partition.rows, partition.by_rule) = (0, vec![0; *rules]);
-        }
-        for row in &rows.cells {
-            let at = rows
+        query(cx, server, &sql, limits)
+    }
+
+    /// Adds what was counted to the partitions.
+    fn add(&self, counted: &Rows, judged: &mut [Judged]) {
+        for row in &counted.cells {
+            let at = counted
                 .pick(row, &["p"])
                 .and_then(|p| DateTime::parse_from_rfc3339(p.text()?).ok());
-            let number = |name| rows.pick(row, &[name]).and_then(|cell| cell.int());
+            let number = |name| counted.pick(row, &[name]).and_then(Cell::int);
             let found = at.and_then(|at| {
-                let at = slice.binary_search_by_key(&at.to_utc(), |judged| judged.from);
-                slice.get_mut(at.ok()?)
+                let at = judged.binary_search_by_key(&at.to_utc(), |judged| judged.from);
+                judged.get_mut(at.ok()?)
             });
             if let (Some(partition), Some(n)) = (found, number("n")) {
                 partition.rows += n;
@@ -255,6 +269,5 @@ impl Scan {
                 }
             }
         }
-        Ok(())
     }
 }

@@ -36,7 +36,7 @@ pub use quote::{quote_name, quote_text};
 pub use rule::Rule;
 pub(crate) use rule::{number, present};
 pub use server::Server;
-pub(crate) use settle::sequencer;
 pub use settle::{Applied, quiet, settle};
+pub(crate) use settle::{applied, sequencer};
 pub use state::{Integrity, Newest, integrity, newest};
 pub use stream::stream;

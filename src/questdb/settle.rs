@@ -27,10 +27,22 @@ pub fn settle(
     table: &str,
     limits: Limits,
 ) -> Result<Applied, Error> {
+    match sequencer(cx, server, table, limits)? {
+        Some(accepted) => applied(cx, server, can, table, accepted, limits),
+        None => Ok(Applied::NoLog),
+    }
+}
+
+/// The same where it is known how far the sequencer was.
+pub(crate) fn applied(
+    cx: &Cx,
+    server: &Server,
+    can: Abilities,
+    table: &str,
+    accepted: i64,
+    limits: Limits,
+) -> Result<Applied, Error> {
     let began = Instant::now();
-    let Some(accepted) = log(cx, server, table, limits)?.and_then(|log| log.sequencer_txn) else {
-        return Ok(Applied::NoLog);
-    };
     if can.wait {
         let sql = format!("SELECT wait_wal_table({}) AS done", quote_text(table)?);
         match value(cx, server, &sql, limits) {

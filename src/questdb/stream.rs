@@ -3,6 +3,7 @@
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
+use memchr::{memchr2, memchr3};
 use reqwest::Response;
 use serde::Deserialize;
 
@@ -172,22 +173,24 @@ impl Rows {
                     mut text,
                     mut escaped,
                 } => {
-                    let mut end = None;
-                    for (at, byte) in piece.iter().enumerate() {
-                        match byte {
+                    let (mut at, mut end) = (0, None);
+                    while end.is_none() && at < piece.len() {
+                        let rest = &piece[at..];
+                        let next = match (escaped, text) {
+                            (true, _) => Some(0),
+                            (_, true) => memchr2(b'"', b'\\', rest),
+                            _ => memchr3(b'"', b'[', b']', rest),
+                        };
+                        let Some(next) = next else { break };
+                        match rest[next] {
                             _ if escaped => escaped = false,
-                            b'\\' if text => escaped = true,
+                            b'\\' => escaped = true,
                             b'"' => text = !text,
-                            b'[' if !text => depth += 1,
-                            b']' if !text => {
-                                depth -= 1;
-                                if depth == 0 {
-                                    end = Some(at + 1);
-                                    break;
-                                }
-                            }
-                            _ => {}
+                            b'[' => depth += 1,
+                            _ => depth -= 1,
                         }
+                        at += next + 1;
+                        end = (depth == 0).then_some(at);
                     }
                     let Some(end) = end else {
                         self.at = At::Row {

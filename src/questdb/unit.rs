@@ -66,6 +66,14 @@ impl Unit {
         }
     }
 
+    /// Where the first one begins that holds nothing older than `at`.
+    pub(super) fn ceil(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        match self.floor(at) {
+            from if from == at => at,
+            from => self.next(from),
+        }
+    }
+
     /// What the server calls the one that begins there, split pieces aside.
     pub(super) fn name(self, from: DateTime<Utc>) -> String {
         let form = match self {
@@ -128,6 +136,8 @@ mod tests {
                 (from, next)
             );
             assert_eq!(unit.name(floor), name);
+            assert_eq!(unit.ceil(at), unit.next(floor));
+            assert_eq!(unit.ceil(floor), floor);
         }
     }
 }

@@ -21,10 +21,15 @@ use crate::journal;
 use crate::questdb::{self, quote_name, quote_text};
 use crate::run::Cx;
 
-/// 2^-40. 7.3.3 writes a double between 0.001 and ten million with twelve decimals at most, and all others exactly
-/// [measured]; times a power of two it is one of the others, and no digit is lost.
-const SCALE: &str = "9.094947017729282E-13";
-const BACK: f64 = 1_099_511_627_776.0;
+/// 7.3.3 writes a double between 0.001 and ten million with twelve decimals at most, and all others exactly [measured]. So one of
+/// these comes as two integers, which it writes whole and three times as fast: its units of 2^-29, and the rest in units of 2^-63,
+/// the last digit that such a double can have.
+const UNIT: f64 = 536_870_912.0;
+const REST: f64 = 17_179_869_184.0;
+const CUT: std::ops::Range<f64> = 1e-3..1e7;
+
+/// What the head says that this is.
+const SCHEMA: &str = "tradeops.retention.export/2";
 
 /// Encoded bytes of rows that go into one statement.
 const TOGETHER: usize = 24_000;
@@ -42,8 +47,8 @@ struct Column {
     name: String,
     #[serde(rename = "type")]
     ty: String,
-    /// Behind its value stands the same times 2^-40.
-    scaled: bool,
+    /// Behind its value, which is then null, stand its two pieces, where it would have been cut.
+    pieces: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,22 +83,20 @@ impl Site<'_> {
         };
         let (mut selected, mut columns) = (String::new(), Vec::new());
         for (name, ty) in &self.columns {
-            let scaled = !self.can.exact && matches!(ty.as_str(), "DOUBLE" | "FLOAT");
+            let pieces = !self.can.exact && matches!(ty.as_str(), "DOUBLE" | "FLOAT");
             let quoted = quote_name(name)?;
-            selected.push_str(&if scaled {
-                let at = columns.len();
-                format!(", cast({quoted} AS DOUBLE) AS tradeops_a{at}, cast({quoted} AS DOUBLE) * {SCALE} AS tradeops_b{at}")
-            } else {
-                format!(", {quoted}")
+            selected.push_str(&match pieces {
+                true => in_pieces(&quoted, columns.len()),
+                false => format!(", {quoted}"),
             });
             columns.push(Column {
                 name: name.clone(),
                 ty: ty.clone(),
-                scaled,
+                pieces,
             });
         }
         let head = Head {
-            schema: "tradeops.retention.export/1".into(),
+            schema: SCHEMA.into(),
             table: self.table.name.clone(),
             partition: partition.to_owned(),
             columns,
@@ -233,7 +236,11 @@ fn read(
             return Err(failed(&"it ends too early"));
         }
         let Some(known) = &head else {
-            head = Some(serde_json::from_str(&line).map_err(|e| failed(&e))?);
+            let known: Head = serde_json::from_str(&line).map_err(|e| failed(&e))?;
+            if known.schema != SCHEMA {
+                return Err(failed(&format!("it is a {}, not a {SCHEMA}", known.schema)));
+            }
+            head = Some(known);
             continue;
         };
         if line.starts_with('[') {
@@ -251,15 +258,42 @@ fn read(
     }
 }
 
+/// A double and its pieces, as a server is asked for them that would cut it.
+fn in_pieces(quoted: &str, at: usize) -> String {
+    let x = format!("cast({quoted} AS DOUBLE)");
+    let (low, high) = (CUT.start, CUT.end);
+    let cut = format!("abs({x}) >= {low:E} AND abs({x}) < {high:E}");
+    let units = format!("cast({x} * {UNIT:.1} AS LONG)");
+    let rest = format!("cast(({x} * {UNIT:.1} - {units}) * {REST:.1} AS LONG)");
+    format!(
+        ", CASE WHEN {cut} THEN NULL ELSE {x} END AS tradeops_a{at}, CASE WHEN {cut} THEN {units} END AS tradeops_b{at}, CASE WHEN {cut} THEN {rest} END AS tradeops_c{at}"
+    )
+}
+
+/// The double of two pieces: each step is exact.
+fn whole(units: &str, rest: &str) -> Option<f64> {
+    let (units, rest): (i64, i64) = (units.parse().ok()?, rest.parse().ok()?);
+    #[expect(clippy::cast_precision_loss, reason = "both are less than 2^53")]
+    let (units, rest) = (units as f64, rest as f64);
+    Some((units + rest / REST) / UNIT)
+}
+
 /// A row as it stands in `VALUES`.
 fn values(head: &Head, row: &[&RawValue]) -> Result<String, Error> {
     let mut sql = String::from("(");
-    let mut cells = row.iter();
+    let mut cells = row.iter().map(|cell| cell.get());
     for column in &head.columns {
-        let cell = cells.next().map_or("null", |cell| cell.get());
-        let scaled = column.scaled.then(|| cells.next().map(|cell| cell.get()));
+        let cell = cells.next().unwrap_or("null");
+        let pieces = match column.pieces {
+            true => cells.next().zip(cells.next()),
+            false => None,
+        };
         if sql.len() > 1 {
             sql.push(',');
+        }
+        if let Some(whole) = pieces.and_then(|(units, rest)| whole(units, rest)) {
+            sql.push_str(&format!("{whole:E}"));
+            continue;
         }
         match column.ty.as_str() {
             _ if cell == "null" => sql.push_str("null"),
@@ -273,21 +307,11 @@ fn values(head: &Head, row: &[&RawValue]) -> Result<String, Error> {
                     _ => sql.push_str(&quote_text(&text)?),
                 }
             }
-            _ => sql.push_str(&exact(cell, scaled.flatten())),
+            _ => sql.push_str(cell),
         }
     }
     sql.push(')');
     Ok(sql)
-}
-
-/// A number as it was; of one that may have been cut, the scaled one tells.
-fn exact(cell: &str, scaled: Option<&str>) -> String {
-    let number: f64 = cell.parse().unwrap_or(0.0);
-    let cut = (1e-3..1e7).contains(&number.abs());
-    match scaled.and_then(|scaled| scaled.parse::<f64>().ok()) {
-        Some(scaled) if cut => format!("{:E}", scaled * BACK),
-        _ => cell.to_owned(),
-    }
 }
 
 /// Exports that were removed because nobody wants them back any more.
@@ -345,16 +369,38 @@ pub fn expire(state: &Path, keep: Duration) -> Result<Expired, Error> {
 mod tests {
     use super::*;
 
+    /// As the server takes it apart.
+    fn pieces(x: f64) -> (String, String) {
+        let units = (x * UNIT).trunc();
+        (format!("{units}"), format!("{}", (x * UNIT - units) * REST))
+    }
+
     #[test]
-    fn a_cut_double_comes_back_whole() {
-        let third = 1.0_f64 / 3.0;
-        let scaled = format!("{:E}", third * 9.094947017729282e-13);
-        assert_eq!(exact("0.333333333333", Some(&scaled)).parse(), Ok(third));
-        assert_eq!(
-            exact("8.249394324078384E-4", Some("7.5E-16")),
-            "8.249394324078384E-4"
-        );
-        assert_eq!(exact("5", None), "5");
-        assert_eq!(exact("-0.0", Some("-0.0")), "-0.0");
+    fn a_double_comes_back_whole_from_its_pieces() {
+        let below = |x: f64| f64::from_bits(x.to_bits() - 1);
+        let mut all = vec![
+            CUT.start,
+            below(CUT.end),
+            1.0 / 3.0,
+            1.0,
+            0.1,
+            below(1.0),
+            9_999_999.0,
+            1234.5678,
+        ];
+        let mut x = CUT.start;
+        while x < CUT.end {
+            all.extend([x, below(x * 1.7)]);
+            x *= 1.000_123_456_789;
+        }
+        for x in all.into_iter().flat_map(|x| [x, -x]) {
+            let (units, rest) = pieces(x);
+            assert_eq!(
+                whole(&units, &rest).map(f64::to_bits),
+                Some(x.to_bits()),
+                "{x}"
+            );
+        }
+        assert_eq!(whole("null", "null"), None);
     }
 }

@@ -256,8 +256,14 @@ impl Site<'_> {
         }
         let mut work = self.work(planned, rules, options)?;
         for _ in 0..ANEW {
-            let seen = self.settle(self.cx, &self.table.name)?;
-            self.judge(&mut work)?;
+            let seen = match self.as_planned(&mut work, plan, planned, rules) {
+                Some(still) => Some(still),
+                None => {
+                    let seen = self.settle(self.cx, &self.table.name)?;
+                    self.judge(&mut work)?;
+                    seen
+                }
+            };
             let (delete, allowed) = (work.rows - work.keep, planned_rows(plan, planned, rules));
             work.verdict = match (delete, work.keep) {
                 (0, _) => return left("none", "no row of it is meant any more"),
@@ -277,11 +283,11 @@ impl Site<'_> {
             if let Some(why) = refused.filter(|_| work.verdict == Verdict::Rewrite) {
                 return left("refused", why);
             }
-            self.end(&step("plan", name), &work)?;
+            self.end_with_next(&step("plan", name), &work)?;
             // Until the drop is sent nothing is lost by leaving: the next run finds the copy and throws it away.
             match self.gate(&mut work, seen)? {
                 Gate::Open(proven) => return self.finish(&work, proven),
-                Gate::Changed => {}
+                Gate::Changed => self.still.set(None),
                 Gate::Busy => {
                     return self.leave(&work, "busy", "the table is written so often that it could not be proven between two writes");
                 }
@@ -290,7 +296,28 @@ impl Site<'_> {
         self.leave(&work, "changed", "it was written whenever it was copied")
     }
 
-    /// Copies, exports and proves a partition, until its table stood still since: the drop may be sent then, at once.
+    /// What the plan counted, if that is still so: as long as the sequencer is where this gives it, which the gate asks for.
+    fn as_planned(
+        &self,
+        work: &mut Work,
+        plan: &Plan,
+        planned: &Judged,
+        rules: &[Rule],
+    ) -> Option<i64> {
+        let still = self.still.get()?;
+        // With fewer rules a row may count for another one.
+        let all = rules.len() == plan.rules.len() && rules.iter().all(|r| r.applies(planned.from));
+        if !all {
+            return None;
+        }
+        work.rows = planned.rows;
+        work.by_rule.clone_from(&planned.by_rule);
+        work.keep = planned.rows - planned.delete_rows;
+        Some(still)
+    }
+
+    /// Copies, exports and proves a partition, until its table stood still since: the drop may be sent then, at once. `seen`: the
+    /// sequencer when it was judged.
     fn gate(&self, work: &mut Work, seen: Option<i64>) -> Result<Gate, Error> {
         let mut proven = seen;
         let mut ready = self.prepare(work)?;
@@ -301,14 +328,16 @@ impl Site<'_> {
             if self.sequencer(self.cx)? == proven {
                 return Ok(Gate::Open(proven));
             }
+            self.still.set(None);
             proven = self.settle(self.cx, &self.table.name)?;
-            ready = self.prove(work, self.table.dedup == Some(true) || tries <= WHOLE)?;
+            let whole = self.table.dedup == Some(true) || tries <= WHOLE;
+            ready = self.unchanged(work)? && (!whole || self.prove(work)?);
         }
         Ok(Gate::Busy)
     }
 
     /// The copy and the export; `false`: they are not of the same rows.
-    fn prepare(&self, work: &mut Work) -> Result<bool, Error> {
+    fn prepare(&self, work: &Work) -> Result<bool, Error> {
         if work.verdict == Verdict::Rewrite {
             self.step("copying what stays");
             self.begin(&step("stage", &work.name))?;
@@ -320,16 +349,18 @@ impl Site<'_> {
             let copy_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.end(&step("stage", &work.name), copy_ms)?;
         }
-        self.prove(work, true)
+        self.prove(work)
     }
 
-    /// Whether the partition is what was copied, and what the file holds: all of it, or only its counts.
-    pub(super) fn prove(&self, work: &mut Work, whole: bool) -> Result<bool, Error> {
-        if !whole {
-            let (rows, by_rule) = (work.rows, work.by_rule.clone());
-            self.judge(work)?;
-            return Ok(rows == work.rows && by_rule == work.by_rule);
-        }
+    /// Whether the partition has as many rows by rule as when it was judged.
+    pub(super) fn unchanged(&self, work: &mut Work) -> Result<bool, Error> {
+        let (rows, by_rule) = (work.rows, work.by_rule.clone());
+        self.judge(work)?;
+        Ok(rows == work.rows && by_rule == work.by_rule)
+    }
+
+    /// Whether the file holds the partition as it was judged, and the copy what stays of it.
+    pub(super) fn prove(&self, work: &Work) -> Result<bool, Error> {
         if let Some(path) = &work.export {
             self.step("exporting");
             let written = self.export(&work.name, &work.flag, &self.window(work), path)?;
@@ -337,13 +368,7 @@ impl Site<'_> {
             if (written.rows, written.meant) != (count(work.rows), count(work.rows - work.keep)) {
                 return Ok(false);
             }
-            self.end(&step("export", &work.name), written.bytes)?;
-        } else {
-            let (rows, by_rule) = (work.rows, work.by_rule.clone());
-            self.judge(work)?;
-            if rows != work.rows || by_rule != work.by_rule {
-                return Ok(false);
-            }
+            self.end_with_next(&step("export", &work.name), written.bytes)?;
         }
         if work.verdict == Verdict::Rewrite {
             self.step("comparing");
@@ -362,8 +387,8 @@ impl Site<'_> {
     /// From the drop to the end; not stopped by Ctrl-C. `proven`: the sequencer at the last proof.
     fn finish(&self, work: &Work, proven: Option<i64>) -> Result<Ended, Error> {
         let cx = &self.firm;
-        self.end(&step("gate", &work.name), proven)?;
         self.step("dropping");
+        self.end_with_next(&step("gate", &work.name), proven)?;
         self.begin(&step("drop", &work.name))?;
         self.exec(cx, &self.drop_statement(work))?;
         let after = self.sequencer(cx)?;
@@ -371,7 +396,8 @@ impl Site<'_> {
         let mut foreign = after
             .zip(proven)
             .map_or(0, |(after, before)| after - before - 1);
-        self.settle(cx, &self.table.name)?;
+        self.still.set(after.filter(|_| foreign == 0));
+        self.applied(cx, after.max(proven.map(|txn| txn + 1)))?;
         let left = self.count(cx, work)?;
         // A partition goes as a whole; fewer rows came behind it.
         if left >= work.rows {
@@ -380,7 +406,7 @@ impl Site<'_> {
                 work.name, self.table.name, work.rows
             )));
         }
-        self.end(&step("drop", &work.name), foreign)?;
+        self.end_with_next(&step("drop", &work.name), foreign)?;
         if work.verdict == Verdict::Rewrite {
             foreign += self.put_back(work, after.filter(|_| foreign == 0))?;
         }
@@ -395,12 +421,14 @@ impl Site<'_> {
         self.begin(&step("insert", &work.name))?;
         let staged = self.staged(work)?;
         self.insert(cx, &self.name, &staged)?;
-        let written = self.sequencer(cx)?.zip(before);
+        let now = self.sequencer(cx)?;
+        let others = now.zip(before).map(|(now, before)| now - before - 1);
+        self.still.set(now.filter(|_| others == Some(0)));
         let over = match self.table.dedup == Some(true) {
-            true => written.map_or(0, |(now, before)| now - before - 1),
+            true => others.unwrap_or(0),
             false => 0,
         };
-        self.settle(cx, &self.table.name)?;
+        self.applied(cx, now)?;
         let wrong = self.differ(cx, &self.all(work), &staged)? && {
             // More rows than were put back are of others, and then the sequencer must have moved for them.
             let alone = before.is_some() && self.sequencer(cx)? == before.map(|txn| txn + 1);
@@ -415,7 +443,7 @@ impl Site<'_> {
                 exported(work)
             )));
         }
-        self.end(&step("insert", &work.name), ())?;
+        self.end_with_next(&step("insert", &work.name), ())?;
         Ok(over)
     }
 

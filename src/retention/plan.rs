@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::questdb::{self, Judged, Limits, Rule, Server, quote_name};
+use crate::questdb::{self, Applied, Judged, Limits, Rule, Server, quote_name};
 use crate::rows::{Cell, Rows};
 use crate::run::Cx;
 
@@ -22,6 +22,9 @@ pub struct Plan {
     pub wal: Option<bool>,
     /// Whether it removes duplicates.
     pub dedup: bool,
+    /// How far its log was when its rows were counted; `None`: it has none, or was written meanwhile.
+    #[serde(skip)]
+    pub sequencer: Option<i64>,
     /// All its rows.
     pub total: i64,
     /// Rows that the rules mean.
@@ -81,6 +84,7 @@ pub fn plan(
         partition_by: found.partition_by.clone(),
         wal: found.wal,
         dedup: found.dedup == Some(true),
+        sequencer: None,
         total: 0,
         delete_rows: 0,
         rules: present.iter().map(|rule| rule.name.clone()).collect(),
@@ -92,14 +96,15 @@ pub fn plan(
         partitions: Vec::new(),
     };
     // What is accepted and not applied would be counted as missing.
-    match questdb::settle(cx, server, can, &found.name, limits) {
-        Ok(_) => {}
+    let still = match questdb::settle(cx, server, can, &found.name, limits) {
+        Ok(Applied::Upto(txn)) => Some(txn),
+        Ok(Applied::NoLog) => None,
         Err(error @ (questdb::Error::Suspended { .. } | questdb::Error::Lagging { .. })) => {
             plan.refused = Some(error.to_string());
             return Ok(plan);
         }
         Err(error) => return Err(error.into()),
-    }
+    };
     let counting = format!("SELECT count() AS n FROM {}", quote_name(&found.name)?);
     plan.total = questdb::value(cx, server, &counting, limits)?
         .int()
@@ -130,6 +135,9 @@ pub fn plan(
             judged.missing_rows
         ));
         return Ok(plan);
+    }
+    if still.is_some() && questdb::sequencer(cx, server, &found.name, limits)? == still {
+        plan.sequencer = still;
     }
     plan.delete_rows = judged.delete_rows;
     plan.partitions = judged.partitions;

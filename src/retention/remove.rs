@@ -143,6 +143,10 @@ pub fn remove(
         journal = open()?;
     }
     let site = Site::new(cx, server, &journal, &plan.table, at(&options.run), watch)?;
+    // A time to live takes rows without a transaction; what was carried on was written after the plan.
+    if site.table.folder == plan.folder && site.table.ttl.is_none() {
+        site.still.set(plan.sequencer);
+    }
     let stopped = match by_ttl {
         true => site.by_ttl(plan, &judged, rules, options).map(|ended| {
             ended.into_iter().for_each(|ended| removed.take(ended));

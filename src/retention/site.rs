@@ -83,6 +83,9 @@ pub(super) struct Site<'a> {
     pub(super) list: String,
     /// Whether the table for copies was made.
     staged: Cell<bool>,
+    /// How far the sequencer is as long as nobody but this run has written the table since its plan was made: then what the plan
+    /// counted is still so in all partitions that were not touched.
+    pub(super) still: Cell<Option<i64>>,
     watch: Watch<'a>,
     /// What is being worked on, for whoever watches.
     at: RefCell<String>,
@@ -117,6 +120,7 @@ impl<'a> Site<'a> {
             columns,
             table,
             staged: Cell::new(false),
+            still: Cell::new(None),
             watch,
             at: RefCell::default(),
         })
@@ -150,6 +154,15 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// Waits until the table shows all up to `accepted`, where it has a log.
+    pub(super) fn applied(&self, cx: &Cx, accepted: Option<i64>) -> Result<(), Error> {
+        if let Some(accepted) = accepted {
+            let table = &self.table.name;
+            questdb::applied(cx, self.server, self.can, table, accepted, limits())?;
+        }
+        Ok(())
+    }
+
     /// How far the table's sequencer is.
     pub(super) fn sequencer(&self, cx: &Cx) -> Result<Option<i64>, Error> {
         Ok(questdb::sequencer(
@@ -167,6 +180,12 @@ impl<'a> Site<'a> {
     pub(super) fn end(&self, step: &str, value: impl Serialize) -> Result<(), Error> {
         let value = serde_json::to_value(value).unwrap_or(Value::Null);
         Ok(self.journal.end(step, &now(self.cx), &value)?)
+    }
+
+    /// Like `end`, on the disk with the next line: nothing is done between the two.
+    pub(super) fn end_with_next(&self, step: &str, value: impl Serialize) -> Result<(), Error> {
+        let value = serde_json::to_value(value).unwrap_or(Value::Null);
+        Ok(self.journal.end_with_next(step, &now(self.cx), &value)?)
     }
 
     pub(super) fn tell(&self, verb: &str, partition: &str, outcome: &str) {

@@ -73,7 +73,7 @@ impl Site<'_> {
             let seen = self.settle(self.cx, &self.table.name)?;
             for work in &mut works {
                 self.end(&step("plan", &work.name), &*work)?;
-                if !self.prove(work, true)? {
+                if !(self.unchanged(work)? && self.prove(work)?) {
                     return Ok(vec![self.leave(
                         work,
                         "changed",

@@ -1,7 +1,7 @@
 //! Rows that are written while a partition is removed: before the gate, between gate and drop, behind the drop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -17,20 +17,43 @@ fn data() -> Vec<Row> {
     rows("2024-02-10", TimeDelta::minutes(48), 150)
 }
 
-/// Puts a row into the second day at the first request with these words behind one that has `behind` and names that day.
-fn late(port: u16, table: &str, behind: &'static str, words: &'static str) -> Proxy {
-    let insert =
-        format!("INSERT INTO {table} (id, ts) VALUES (7000, '2024-02-11T12:00:00.000001Z')");
-    let (direct, armed, done) = (at(port), AtomicBool::new(false), AtomicBool::new(false));
+/// A request that has the first words and names the second day, and then the first with the second words: just before that one
+/// a row comes into that day.
+type Moment = (&'static str, &'static str);
+
+const COPY: &str = "INTO \"tradeops_tradeops";
+const EXPORT: &str = "AS tradeops_q, \"id\"";
+const PROOF: &str = "tradeops_z <> 0";
+/// Putting back.
+const INTO_IT: &str = "INTO \"tradeops_test";
+
+/// While the plan is made, which names no day: what it counted is not taken for granted afterwards.
+const PLANNING: Moment = ("", "GROUP BY p, q");
+
+/// Lets rows come at these moments, one after the other.
+fn late(port: u16, table: &str, moments: &[Moment]) -> Proxy {
+    let table = table.to_owned();
+    let moments = moments.to_vec();
+    let direct = at(port);
+    let state = Mutex::new((0, false));
     Proxy::start(port, move |_, asked| {
-        if asked.contains(behind) && asked.contains("2024-02-11") {
-            armed.store(true, Ordering::SeqCst);
-        }
-        if armed.load(Ordering::SeqCst)
-            && asked.contains(words)
-            && !done.swap(true, Ordering::SeqCst)
-        {
-            run(&direct, &insert);
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (done, armed) = *state;
+        let Some((behind, words)) = moments.get(done) else {
+            return Go::On;
+        };
+        let named = behind.is_empty() || asked.contains("2024-02-11");
+        state.1 = armed || (named && asked.contains(behind));
+        if state.1 && asked.contains(words) {
+            run(
+                &direct,
+                &format!(
+                    "INSERT INTO {table} (id, ts) VALUES ({}, '2024-02-11T12:00:00.00000{}Z')",
+                    7000 + done,
+                    done + 1
+                ),
+            );
+            *state = (done + 1, false);
         }
         Go::On
     })
@@ -54,7 +77,7 @@ fn ids(server: &Server, table: &str) -> (i64, i64) {
     settle(server, table);
     let late = number(
         server,
-        &format!("SELECT count() AS n FROM {table} WHERE id = 7000"),
+        &format!("SELECT count() AS n FROM {table} WHERE id >= 7000"),
     );
     (
         number(server, &format!("SELECT count() AS n FROM {table}")),
@@ -63,11 +86,11 @@ fn ids(server: &Server, table: &str) -> (i64, i64) {
 }
 
 /// Before the gate, and behind the drop, a row is as if it had come at any other time.
-fn never_lost(port: u16, behind: &'static str, words: &'static str) {
+fn never_lost(port: u16, moments: &[Moment]) {
     let (server, data) = (at(port), data());
     let table = create(&server, DAYS);
     fill(&server, &table, &data);
-    let proxy = late(port, &table, behind, words);
+    let proxy = late(port, &table, moments);
     let state = state();
     let rules = [rule("volume", "2024-02-13", Some("volume = 0"))];
     let removed = remove(
@@ -76,13 +99,14 @@ fn never_lost(port: u16, behind: &'static str, words: &'static str) {
         &rules,
         &options(state.path(), "20240101T000000-1"),
     );
-    assert_eq!(removed.failed, None, "{behind}, {words}: {removed:?}");
+    assert_eq!(removed.failed, None, "{moments:?}: {removed:?}");
     assert!(
         removed.partitions.iter().all(|p| p.outcome == "rewritten"),
-        "{behind}, {words}: {removed:?}"
+        "{moments:?}: {removed:?}"
     );
     let stay = stay(&data, "2024-02-13");
-    assert_eq!(ids(&server, &table), (stay + 1, 1), "{behind}, {words}");
+    let came = moments.len() as i64;
+    assert_eq!(ids(&server, &table), (stay + came, came), "{moments:?}");
     drop_all(&server, &[&table]);
 }
 
@@ -91,7 +115,11 @@ fn noticed(port: u16) {
     let (server, data) = (at(port), data());
     let table = create(&server, DAYS);
     fill(&server, &table, &data);
-    let proxy = late(port, &table, "DROP PARTITION LIST", "DROP PARTITION LIST");
+    let proxy = late(
+        port,
+        &table,
+        &[("DROP PARTITION LIST", "DROP PARTITION LIST")],
+    );
     let state = state();
     let rules = [rule("volume", "2024-02-14", Some("volume = 0"))];
     let removed = remove(
@@ -125,7 +153,7 @@ fn written_over(port: u16) {
         ..DAYS
     };
     let (server, table, _) = filled(port, dedup);
-    let proxy = late(port, &table, "DROP PARTITION LIST", "INTO \"tradeops_test");
+    let proxy = late(port, &table, &[("DROP PARTITION LIST", INTO_IT)]);
     let state = state();
     let rules = [rule("volume", "2024-02-12", Some("volume = 0"))];
     let options = options(state.path(), "20240101T000000-1");
@@ -196,17 +224,22 @@ fn written_all_the_time(port: u16) {
 }
 
 pub(crate) fn all(port: u16) {
-    for (behind, words) in [
-        // While it is counted, copied, exported, proven; behind the drop, and behind what was put back.
+    // While it is copied, exported, proven: of what the plan counted, and of what was counted anew; behind the drop, and behind
+    // what was put back.
+    let before = [
+        (COPY, COPY),
+        (COPY, EXPORT),
+        (COPY, PROOF),
         ("GROUP BY q", "GROUP BY q"),
-        ("GROUP BY q", "INTO \"tradeops_tradeops"),
-        ("GROUP BY q", "AS tradeops_q, \"id\""),
-        ("GROUP BY q", "tradeops_z <> 0"),
-        ("DROP PARTITION LIST", "count()"),
-        ("DROP PARTITION LIST", "INTO \"tradeops_test"),
-        ("DROP PARTITION LIST", "tradeops_z"),
-    ] {
-        never_lost(port, behind, words);
+    ];
+    for moment in before {
+        if moment.0 == COPY {
+            never_lost(port, &[moment]);
+        }
+        never_lost(port, &[PLANNING, moment]);
+    }
+    for words in ["count()", INTO_IT, "tradeops_z"] {
+        never_lost(port, &[("DROP PARTITION LIST", words)]);
     }
     noticed(port);
     written_over(port);
