@@ -135,7 +135,7 @@ fn count(n: i64, what: &str) -> String {
 fn grouped(n: i64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + 4);
-    for (i, c) in digits.chars().enumerate() {
+    for (i, c) in digits.char_indices() {
         let before = digits.get(..i).unwrap_or_default();
         if (digits.len() - i).is_multiple_of(3) && before.ends_with(|c: char| c.is_ascii_digit()) {
             out.push(',');
