@@ -1,42 +1,83 @@
 //! A page for browsers: of each asset a heat map, symbol by month, and what is missing. One file; it fetches nothing and runs nothing.
 
+mod axis;
+mod heat;
+mod missing;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
-use super::{Gap, Level, STEPS, Share, Survey, Symbol, months, shares};
+use super::{Gap, Survey};
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("page/style.css");
+
+/// What a month is drawn as, and when.
+const LEGEND: [(&str, &str); 7] = [
+    ("s4", "all"),
+    ("s3", "three quarters and more"),
+    ("s2", "half and more"),
+    ("s1", "less than half"),
+    ("s0", "none"),
+    ("x", "not listed, or the provider has nothing"),
+    ("c", "nothing due"),
+];
 
 /// The page. Of a symbol at most `most` gaps are listed, the longest.
 pub fn page(title: &str, surveys: &[&Survey], at: DateTime<Utc>, most: usize) -> String {
     let title = escaped(title);
+    let at = at.format("%Y-%m-%d %H:%M UTC");
     let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p>As of {}. Each cell is a month: how many of the days on which rows were due have some.</p>\n{}",
-        at.format("%Y-%m-%d %H:%M UTC"),
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}, {at}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p>As of {at}. Each cell is a month: how many of the days on which rows were due have some.</p>\n{}",
         legend()
     );
     for survey in surveys {
         section(&mut out, survey, most);
     }
+    if surveys.is_empty() {
+        out.push_str("<p>No asset was looked at.</p>\n");
+    }
     out + "</body>\n</html>\n"
 }
 
+/// The colours, the columns, and the fills that the colours of partial months are made of.
 fn legend() -> String {
-    let mut out = String::from("<p class=\"legend\">");
-    for (class, what) in [
-        ("s0", "none"),
-        ("s1", "less than half"),
-        ("s2", "half and more"),
-        ("s3", "three quarters and more"),
-        ("s4", "all"),
-        ("x", "not listed, or the provider has nothing"),
-        ("c", "nothing due"),
-    ] {
-        let _ = write!(out, "<span class=\"{class}\"></span>{what}");
+    let mut out = fills() + "<p class=\"legend\">";
+    for (class, what) in LEGEND {
+        let _ = write!(
+            out,
+            "<span><svg viewBox=\"0 0 1 1\" aria-hidden=\"true\"><rect width=\"1\" height=\"1\" class=\"{class}\"/></svg>{what}</span>"
+        );
     }
-    out + "</p>\n"
+    out + "</p>\n<p>Density: the share of the days due from the first row to the last that have rows. Lag: days due behind the last row. Missing: days that nobody has asked a provider for, or in vain.</p>\n"
+}
+
+/// A month of which a part is there is filled that far; one that is excused is a thin line.
+fn fills() -> String {
+    let stop = |out: &mut String, at: &str, class: &str| {
+        let _ = write!(out, "<stop offset=\"{at}\" class=\"{class}\"/>");
+    };
+    // Not hidden, which some browsers take for: not there.
+    let mut out = String::from(
+        "<svg width=\"0\" height=\"0\" style=\"position:absolute;border:0\" aria-hidden=\"true\"><defs>",
+    );
+    let fill = |out: &mut String, name: &str, stops: &[(&str, &str)]| {
+        let _ = write!(
+            out,
+            "<linearGradient id=\"{name}\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"1\">"
+        );
+        for (at, class) in stops {
+            stop(out, at, class);
+        }
+        out.push_str("</linearGradient>");
+    };
+    for (name, at) in [("s1", ".75"), ("s2", ".5"), ("s3", ".25")] {
+        fill(&mut out, name, &[(at, "a"), (at, "b")]);
+    }
+    let line = [(".4", "o"), (".4", "e"), (".6", "e"), (".6", "o")];
+    fill(&mut out, "x", &line);
+    out + "</defs></svg>\n"
 }
 
 fn section(out: &mut String, survey: &Survey, most: usize) {
@@ -44,152 +85,64 @@ fn section(out: &mut String, survey: &Survey, most: usize) {
     let tables: Vec<_> = survey.sources.iter().map(|s| s.table.as_str()).collect();
     let _ = write!(
         out,
-        "<section>\n<h2>{}</h2>\n<p>{} to {}, {} symbols, {} days due; from {}",
+        "<section>\n<h2>{}</h2>\n<p>{} to {}, {} due; {}{}; from {} at {}",
         escaped(&asked.asset),
         asked.from,
         asked.to,
-        survey.symbols.len(),
-        asked.due.days.len(),
+        count(asked.due.days.len(), "day"),
+        count(size(survey.symbols.len()), "symbol"),
+        match survey.symbols.iter().filter(|s| open(&s.gaps) > 0).count() {
+            0 => String::new(),
+            some => format!(", {some} with days missing"),
+        },
         escaped(&match tables.is_empty() {
             true => "no table".to_owned(),
             false => tables.join(", "),
-        })
+        }),
+        escaped(&survey.server)
     );
     if !survey.absent.is_empty() {
         let _ = write!(out, "; absent: {}", escaped(&survey.absent.join(", ")));
     }
     out.push_str("</p>\n");
-    let months = months(asked.from, asked.to);
-    let _ = write!(
-        out,
-        "<table>\n<thead><tr><th>symbol</th><th class=\"m\">{}</th><th>rows</th><th>density</th><th>lag</th><th>missing</th></tr></thead>\n<tbody>\n",
-        years(&months)
-    );
-    for symbol in &survey.symbols {
-        row(out, survey, symbol, &months);
+    match survey.symbols.is_empty() {
+        true => out.push_str("<p>There are no symbols.</p>\n"),
+        false => heat::table(out, survey),
     }
-    out.push_str("</tbody>\n</table>\n");
-    for symbol in survey.symbols.iter().filter(|s| !s.gaps.is_empty()) {
-        missing(out, symbol, most);
-    }
+    missing::list(out, &survey.symbols, most);
     out.push_str("</section>\n");
 }
 
-/// The years above the months, fewer where they would not have room.
-fn years(months: &[(NaiveDate, NaiveDate)]) -> String {
-    let every = (months.len() / 12 / 20 + 1) as i32;
-    let mut out = String::new();
-    for (i, (first, _)) in months.iter().enumerate() {
-        if first.month() == 1 && first.year() % every == 0 {
-            let left = i as f64 * 100.0 / months.len() as f64;
-            let _ = write!(
-                out,
-                "<span style=\"left:{left:.2}%\">{}</span>",
-                first.year()
-            );
+/// Days to ask for.
+fn open(gaps: &[Gap]) -> i64 {
+    gaps.iter()
+        .filter(|gap| gap.open())
+        .map(|gap| gap.sessions)
+        .sum()
+}
+
+fn size(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// `1 day`, `5,031 days`.
+fn count(n: i64, what: &str) -> String {
+    let many = if n == 1 { "" } else { "s" };
+    format!("{} {what}{many}", grouped(n))
+}
+
+/// A number as people read it: 1,962,090.
+fn grouped(n: i64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + 4);
+    for (i, c) in digits.char_indices() {
+        let before = digits.get(..i).unwrap_or_default();
+        if (digits.len() - i).is_multiple_of(3) && before.ends_with(|c: char| c.is_ascii_digit()) {
+            out.push(',');
         }
+        out.push(c);
     }
     out
-}
-
-fn class(level: Level) -> Option<String> {
-    match level {
-        Level::Closed => None,
-        Level::Excused => Some("x".into()),
-        Level::Step(step) => Some(format!("s{step}")),
-    }
-}
-
-fn row(out: &mut String, survey: &Survey, symbol: &Symbol, months: &[(NaiveDate, NaiveDate)]) {
-    let shares = shares(survey, symbol, months);
-    let _ = write!(
-        out,
-        "<tr><th>{}</th><td class=\"m\"><svg viewBox=\"0 0 {} 1\" preserveAspectRatio=\"none\">",
-        escaped(&symbol.symbol),
-        months.len()
-    );
-    let mut at = 0;
-    // Months alike are one piece; those of which some days are missing say how many.
-    for same in shares.chunk_by(|a, b| a.level() == b.level() && whole(a)) {
-        let (from, to) = (at, at + same.len());
-        at = to;
-        let Some(class) = same.first().and_then(|share| class(share.level())) else {
-            continue;
-        };
-        let _ = write!(
-            out,
-            "<rect x=\"{from}\" width=\"{}\" height=\"1\" class=\"{class}\">",
-            to - from
-        );
-        let span = months.get(from).zip(months.get(to - 1));
-        if let (Some(((first, _), (_, last))), Some(share)) = (span, same.first()) {
-            let _ = match whole(share) {
-                true => write!(out, "<title>{first} to {last}</title>"),
-                false => write!(
-                    out,
-                    "<title>{}: {} of {}</title>",
-                    first.format("%Y-%m"),
-                    share.present,
-                    share.due - share.excused
-                ),
-            };
-        }
-        out.push_str("</rect>");
-    }
-    let open = symbol.gaps.iter().filter(|gap| gap.open());
-    let _ = writeln!(
-        out,
-        "</svg></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-        symbol.holding.rows,
-        symbol
-            .density
-            .map_or_else(String::new, |density| format!("{:.1} %", density * 100.0)),
-        symbol.lag_days,
-        open.map(|gap| gap.sessions).sum::<i64>()
-    );
-}
-
-/// Whether all of a month is the same.
-fn whole(share: &Share) -> bool {
-    match share.level() {
-        Level::Closed | Level::Excused => true,
-        Level::Step(step) => step == 0 || i64::try_from(step) == Ok(STEPS),
-    }
-}
-
-fn missing(out: &mut String, symbol: &Symbol, most: usize) {
-    let mut gaps: Vec<&Gap> = symbol.gaps.iter().collect();
-    gaps.sort_by_key(|gap| std::cmp::Reverse(gap.sessions));
-    let left = gaps.len().saturating_sub(most);
-    gaps.truncate(most);
-    gaps.sort_by_key(|gap| gap.from);
-    let _ = write!(
-        out,
-        "<details><summary>{}: {} gaps</summary>\n<table>\n<thead><tr><th>from</th><th>to</th><th>missing</th><th>where</th><th>why</th></tr></thead>\n<tbody>\n",
-        escaped(&symbol.symbol),
-        symbol.gaps.len()
-    );
-    for gap in gaps {
-        let half = match gap.half_days {
-            0 => String::new(),
-            half => format!(" ({half} half)"),
-        };
-        let why = gap.class.word();
-        let _ = writeln!(
-            out,
-            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}{half}</td><td>{}</td><td class=\"{why}\">{}</td></tr>",
-            gap.from,
-            gap.to,
-            gap.sessions,
-            gap.place.word(),
-            why.replace('_', " ")
-        );
-    }
-    out.push_str("</tbody>\n</table>\n");
-    if left > 0 {
-        let _ = writeln!(out, "<p>and {left} shorter ones</p>");
-    }
-    out.push_str("</details>\n");
 }
 
 /// Text as it may stand between tags and in quotes.
@@ -211,3 +164,6 @@ fn escaped(text: &str) -> Cow<'_, str> {
     }
     out.into()
 }
+
+#[cfg(test)]
+mod tests;

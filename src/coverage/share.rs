@@ -143,6 +143,7 @@ mod tests {
                 symbols: None,
                 listed: BTreeMap::new(),
             },
+            server: String::new(),
             sources: Vec::new(),
             absent: Vec::new(),
             symbols: vec![symbol],

@@ -46,6 +46,8 @@ pub struct Asked {
 pub struct Survey {
     /// What was asked for.
     pub asked: Asked,
+    /// The server that was asked, `host:port`.
+    pub server: String,
     /// The tables that were read.
     pub sources: Vec<Source>,
     /// The tables that are not there.
@@ -95,6 +97,7 @@ pub fn survey(
         .collect();
     Ok(Survey {
         asked,
+        server: server.name(),
         sources,
         absent,
         symbols,

@@ -2,6 +2,10 @@
 //!
 //! `make test` sets the environment up. Each test has servers of its own.
 
+mod api;
+#[path = "../support/docker_fixture.rs"]
+mod docker_fixture;
+mod folder;
 mod html;
 mod kinds;
 mod large;

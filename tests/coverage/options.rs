@@ -9,6 +9,7 @@ use tradeops::coverage::{Contracts, Due, Recent, Wanted, contracts};
 use tradeops::questdb::Server;
 use tradeops::run::Cx;
 
+use crate::api::answering;
 use crate::large::{counting, limits};
 use crate::operator::{Operator, ended, json};
 use crate::planted::{calendar, sessions};
@@ -241,22 +242,9 @@ fn report_both_ways(operator: &Operator) {
 }
 
 fn total_of_all(operator: &Operator, args: &[&str]) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap_or_else(|e| panic!("{e}"));
-    let port = listener.local_addr().map_or(0, |at| at.port());
-    std::thread::spawn(move || {
-        use std::io::{Read as _, Write as _};
-        for mut stream in listener.incoming().flatten() {
-            let mut bytes = [0; 4096];
-            let _ = stream.read(&mut bytes);
-            let body = r#"{"rows": 9, "contracts": 9, "underlyings": 3, "first_day": null, "last_day": null}"#;
-            let _ = write!(
-                stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                body.len()
-            );
-        }
-    });
-    let api = format!("http://127.0.0.1:{port}");
+    let api = answering(
+        r#"{"rows": 9, "contracts": 9, "underlyings": 3, "first_day": null, "last_day": null}"#,
+    );
     let all = [args, &["--api-url", &api, "--underlyings", "AAPL"]].concat();
     let report = json(&ended(operator.call(&all), &all, 1));
     assert_eq!(

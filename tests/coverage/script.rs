@@ -296,7 +296,8 @@ fn page(operator: &Operator) {
     assert_whole(&html, &names);
     assert!(html.contains("<td>2024-11-27</td><td>2024-12-03</td><td class=\"n\">4 (1 half)</td><td>internal</td><td class=\"empty\">empty</td>"), "{html}");
     assert!(
-        html.contains("<title>2024-11: 18 of 18</title>") || html.contains("<title>2024-06-03 to"),
+        html.contains("<title>2024-11: 18 of 18 days</title>")
+            || html.contains("<title>2024-06-03 to"),
         "{html}"
     );
     assert_eq!(html.matches("<section>").count(), 4);
