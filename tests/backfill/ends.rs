@@ -126,7 +126,7 @@ fn called_wrongly(site: &Site) {
         ),
         (
             vec!["--symbols", "AAPL", "--start", "soon"],
-            "soon is no day",
+            "--start wants a day, and is given soon",
         ),
         (
             vec!["--symbols", "AAPL", "--assets", "bonds"],

@@ -321,7 +321,7 @@ fn refusals(operator: &Operator) {
     wrong(
         &["--symbols", "A", "--start", "2024-13-01"],
         64,
-        "--start is 2024-13-01",
+        "--start wants a day, and is given 2024-13-01",
     );
     wrong(
         &[
@@ -333,7 +333,7 @@ fn refusals(operator: &Operator) {
             "2024-02-01",
         ],
         64,
-        "is after the last",
+        "is after --end",
     );
     wrong(&["--symbol", "A"], 64, "--symbols");
     wrong(&["--assets", "equities"], 64, "no symbols are named");
