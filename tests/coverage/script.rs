@@ -10,7 +10,7 @@ use tradeops::coverage::{Entry, Ledger, State};
 use tradeops::questdb::Server;
 
 use crate::html::assert_whole;
-use crate::operator::{Operator, ended, json};
+use crate::operator::{Operator, ended};
 use crate::planted::{day, sessions};
 use crate::server::{Container, env, eventually, unique};
 use crate::standin::request;
@@ -401,7 +401,7 @@ fn watchlist(operator: &Operator) {
     let call = operator
         .on_store(&args)
         .env("BACKFILL_TARGET_YEARS_EQUITIES", "2");
-    let result = json(&ended(call, &args, 1));
+    let result = ended(call, &args, 1).json();
     let names: Vec<_> = result["assets"][0]["symbols"]
         .as_array()
         .into_iter()
