@@ -1,10 +1,10 @@
 //! `alertmanager::`: what fires, what is silenced, and how Alertmanager itself is.
 
 use super::{
-    Args, Call, Failure, Kind, Namespace, Param, Primitive, Shape, Ty, field, option, param,
+    Args, Call, Failure, Kind, Namespace, Param, Primitive, Shape, Ty, connection, field, option,
+    param,
 };
 use crate::alertmanager::{self, Error, Server, Which};
-use crate::http;
 
 const URL: Param = param("url", Ty::Str, "the server: `http://alertmanager:9093`");
 
@@ -197,10 +197,7 @@ cluster"#,
 };
 
 fn target(a: &Args) -> String {
-    http::parse(a.str("url")).map_or_else(
-        |_| "alertmanager".into(),
-        |url| format!("alertmanager/{}", http::origin(&url)),
-    )
+    connection::target("alertmanager", a)
 }
 
 fn server(call: &Call<'_>) -> Result<Server, Failure> {

@@ -1,10 +1,11 @@
-//! What the namespaces that log in somewhere share: the options of a login, and the handle on a server.
+//! What the namespaces of servers share: the options of a login, the handle on a server, the target of one at a URL.
 
 use std::fmt::Display;
 
 use rhai::Dynamic;
 
-use super::{Call, Handle, Param, Ty, option};
+use super::{Args, Call, Handle, Param, Ty, option};
+use crate::http;
 
 /// The user of a login.
 pub(super) const USER: Param = option("user", Ty::Opt(&Ty::Str), "()", "the user of a login");
@@ -29,4 +30,12 @@ pub(super) fn handle<S: Display + Send + Sync + 'static>(
         call.run().redactor().learn(password);
     }
     Handle::of(name, server.to_string(), server)
+}
+
+/// `loki/host:port`: what a call on the server at `url` is about.
+pub(super) fn target(namespace: &str, a: &Args) -> String {
+    match http::parse(a.str("url")) {
+        Ok(url) => format!("{namespace}/{}", http::origin(&url)),
+        Err(_) => namespace.to_owned(),
+    }
 }

@@ -305,6 +305,14 @@ pub(crate) fn to_json(value: &Dynamic) -> serde_json::Value {
     rhai::serde::from_dynamic(&value).unwrap_or_else(|_| value.to_string().into())
 }
 
+/// A value of a script as what it stands for; `what` names it in the error.
+pub(crate) fn read_as<T: serde::de::DeserializeOwned>(
+    what: &str,
+    value: &Dynamic,
+) -> Result<T, Failure> {
+    serde_json::from_value(to_json(value)).map_err(|why| Failure::invalid(format!("{what}: {why}")))
+}
+
 /// Checks and decodes the arguments of a call, and puts the defaults in.
 fn decode(primitive: &'static Primitive, given: &mut [&mut Dynamic]) -> Result<Args, Failure> {
     let mut values = Vec::with_capacity(primitive.params.len() + primitive.options.len());

@@ -1,8 +1,10 @@
 //! `loki::`: whether a line that goes in comes out again.
 
-use super::{Args, Call, Failure, Kind, Namespace, Primitive, Shape, Ty, field, option, param};
+use super::{
+    Args, Call, Failure, Kind, Namespace, Primitive, Shape, Ty, connection, field, option, param,
+};
 use crate::gate::Blast;
-use crate::http::{self, Auth};
+use crate::http::Auth;
 use crate::loki::{self, Error, Patience, Server};
 
 static ROUNDTRIP: Shape = Shape {
@@ -124,10 +126,7 @@ pub(super) static NAMESPACE: Namespace = Namespace {
 };
 
 fn target(a: &Args) -> String {
-    http::parse(a.str("url")).map_or_else(
-        |_| "loki".into(),
-        |url| format!("loki/{}", http::origin(&url)),
-    )
+    connection::target("loki", a)
 }
 
 fn server(call: &Call<'_>) -> Result<Server, Failure> {

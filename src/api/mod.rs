@@ -61,7 +61,7 @@ pub use calendar::Calendars;
 pub use call::Call;
 pub(crate) use call::thrown;
 pub use dispatch::{LastRaise, SiteTable, register};
-pub(crate) use dispatch::{closest, to_json};
+pub(crate) use dispatch::{closest, read_as, to_json};
 pub use failure::{Failure, Kind, SETTING};
 pub use output::{AtEnd, Cleanup, Output, OutputLost, ScriptSettings, StateFolder};
 pub use primitive::{

@@ -32,11 +32,7 @@ pub(super) fn read(
         let Some(service) = &container.service else {
             continue;
         };
-        let one_off = container
-            .labels
-            .get("com.docker.compose.oneoff")
-            .is_some_and(|v| v.eq_ignore_ascii_case("true"));
-        if one_off || project.service(service).is_some() {
+        if container.is_one_off() || project.service(service).is_some() {
             continue;
         }
         let detail = match engine.container(cx, &container.id) {

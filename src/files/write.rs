@@ -56,6 +56,21 @@ pub fn write_bytes(
     bytes: &[u8],
     mode: Option<u32>,
 ) -> Result<Written, Error> {
+    replace(cx, path, bytes, mode, true)
+}
+
+/// The same for a text that is written again and again: whoever reads it sees a whole one, but a power cut may take it.
+pub fn write_passing(cx: &Cx, path: &Path, text: &str) -> Result<Written, Error> {
+    replace(cx, path, text.as_bytes(), None, false)
+}
+
+fn replace(
+    cx: &Cx,
+    path: &Path,
+    bytes: &[u8],
+    mode: Option<u32>,
+    onto_disk: bool,
+) -> Result<Written, Error> {
     cx.check()?;
     let failed = |e: &io::Error| match Error::io("write", path, e) {
         Error::NotFound(path) => Error::NoFolder(path),
@@ -96,12 +111,16 @@ pub fn write_bytes(
         file.set_permissions(Permissions::from_mode(mode))
             .map_err(|e| failed(&e))?;
     }
-    file.sync_all().map_err(|e| failed(&e))?;
+    if onto_disk {
+        file.sync_all().map_err(|e| failed(&e))?;
+    }
     beside.persist(&place).map_err(|e| failed(&e.error))?;
-    // The new name itself: without this a power cut may bring the old file back.
-    File::open(folder)
-        .and_then(|f| f.sync_all())
-        .map_err(|e| failed(&e))?;
+    if onto_disk {
+        // The new name itself: without this a power cut may bring the old file back.
+        File::open(folder)
+            .and_then(|f| f.sync_all())
+            .map_err(|e| failed(&e))?;
+    }
     tell(cx, "write file", path);
     Ok(Written {
         path: path.display().to_string(),
@@ -215,6 +234,9 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "two!");
         assert_eq!(mode_of(&path), 0o640);
         write_text(&cx, &path, "", Some(0o600)).unwrap();
+        assert_eq!(mode_of(&path), 0o600);
+        write_passing(&cx, &path, "three").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "three");
         assert_eq!(mode_of(&path), 0o600);
         let left: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
         assert_eq!(left.len(), 2, "nothing is left beside it");

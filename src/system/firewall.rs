@@ -59,26 +59,25 @@ impl Firewall {
         }
     }
 
-    /// What holds for every program that was not there, not for us, or not to be read.
-    fn failed(name: &str, program: &str, said: &Said) -> Option<Self> {
-        match said {
-            Said::Nothing => Some(Self::of(
-                name,
-                Standing::NotInstalled,
-                format!("there is no `{program}`"),
-            )),
-            Said::Silent(why) => Some(Self::of(name, Standing::Unknown, why.clone())),
+    /// Code, output and complaints of a program that answered; else what holds for every one that was not there, not for
+    /// us, or not to be read.
+    fn answer(name: &str, program: &str, said: Said) -> Result<(i64, String, String), Self> {
+        let (state, why) = match said {
+            Said::Nothing => (Standing::NotInstalled, format!("there is no `{program}`")),
+            Said::Silent(why) => (Standing::Unknown, why),
             Said::Answer {
                 code,
                 stdout,
                 stderr,
-            } if *code != 0 && forbidden(&format!("{stderr}{stdout}")) => Some(Self::of(
-                name,
-                Standing::NotPermitted,
-                format!("`{program}`: {}", first_line(stderr)),
-            )),
-            Said::Answer { .. } => None,
-        }
+            } => {
+                if code == 0 || !forbidden(&format!("{stderr}{stdout}")) {
+                    return Ok((code, stdout, stderr));
+                }
+                let why = format!("`{program}`: {}", first_line(&stderr));
+                (Standing::NotPermitted, why)
+            }
+        };
+        Err(Self::of(name, state, why))
     }
 }
 
@@ -88,16 +87,9 @@ fn rules(name: &str, said: Said, read: fn(&str) -> Option<Ruleset>) -> Firewall 
     } else {
         "iptables-save"
     };
-    if let Some(failed) = Firewall::failed(name, program, &said) {
-        return failed;
-    }
-    let Said::Answer {
-        code,
-        stdout,
-        stderr,
-    } = said
-    else {
-        return Firewall::of(name, Standing::Unknown, "");
+    let (code, stdout, stderr) = match Firewall::answer(name, program, said) {
+        Ok(answer) => answer,
+        Err(failed) => return failed,
     };
     let Some(set) = (code == 0).then(|| read(&stdout)).flatten() else {
         let why = format!("`{program}` ended with {code}: {}", first_line(&stderr));
@@ -123,11 +115,9 @@ fn rules(name: &str, said: Said, read: fn(&str) -> Option<Ruleset>) -> Firewall 
 }
 
 fn ufw(said: Said) -> Firewall {
-    if let Some(failed) = Firewall::failed("ufw", "ufw", &said) {
-        return failed;
-    }
-    let Said::Answer { stdout, stderr, .. } = said else {
-        return Firewall::of("ufw", Standing::Unknown, "");
+    let (_, stdout, stderr) = match Firewall::answer("ufw", "ufw", said) {
+        Ok(answer) => answer,
+        Err(failed) => return failed,
     };
     let status = stdout
         .lines()
@@ -151,16 +141,9 @@ fn ufw(said: Said) -> Firewall {
 }
 
 fn firewalld(said: Said) -> Firewall {
-    if let Some(failed) = Firewall::failed("firewalld", "firewall-cmd", &said) {
-        return failed;
-    }
-    let Said::Answer {
-        code,
-        stdout,
-        stderr,
-    } = said
-    else {
-        return Firewall::of("firewalld", Standing::Unknown, "");
+    let (code, stdout, stderr) = match Firewall::answer("firewalld", "firewall-cmd", said) {
+        Ok(answer) => answer,
+        Err(failed) => return failed,
     };
     // 252 is its own code for this; it is also what it ends with where there is no message bus to ask over.
     match (stdout.trim(), code) {

@@ -5,7 +5,6 @@ use serde_json::Value;
 use crate::bars::{bars, days_ago};
 use crate::server::env;
 use crate::site::Site;
-use crate::support::Done;
 
 const ONE: [&str; 6] = [
     "--symbols",
@@ -15,10 +14,6 @@ const ONE: [&str; 6] = [
     "--end",
     "2024-03-28",
 ];
-
-fn json(done: &Done) -> Value {
-    serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("{e}: {}\n{}", done.out, done.err))
-}
 
 #[test]
 fn each_end_has_its_code() {
@@ -66,7 +61,7 @@ fn the_guides_cron(site: &Site) {
     assert!(days.len() > 5000 && last > days_ago(6), "{first} to {last}");
     assert!(first < days_ago(20 * 365), "{first}");
     let done = call().and(&["-o", "json"]).done();
-    assert_eq!(json(&done)["done"]["chunks"], 0, "{}", done.out);
+    assert_eq!(done.json()["done"]["chunks"], 0, "{}", done.out);
 }
 
 fn not_begun(site: &Site) {
@@ -126,7 +121,7 @@ fn called_wrongly(site: &Site) {
         ),
         (
             vec!["--symbols", "AAPL", "--start", "soon"],
-            "soon is no day",
+            "--start wants a day, and is given soon",
         ),
         (
             vec!["--symbols", "AAPL", "--assets", "bonds"],
@@ -161,7 +156,7 @@ fn planned(site: &Site) {
             .env("ENABLE_HISTORICAL_BACKFILL", "false")
             .done();
         assert_eq!(done.code, 0, "{}", done.err);
-        let plan = json(&done);
+        let plan = done.json();
         assert_eq!(plan["schema"], "tradeops.backfill-plan/1");
         assert_eq!(plan["chunks"].as_array().map(Vec::len), Some(3), "{plan}");
         let saved: Value =
@@ -208,7 +203,7 @@ fn planned(site: &Site) {
     // Again: all of it is there.
     let done = site.tool(&["apply", &path, "-o", "json"]).done();
     assert_eq!(done.code, 0, "{}\n{}", done.out, done.err);
-    assert_eq!(json(&done)["done"]["already"], 3, "{}", done.out);
+    assert_eq!(done.json()["done"]["already"], 3, "{}", done.out);
     assert_eq!(site.service.asked()["count"], 0);
 }
 
@@ -228,7 +223,7 @@ fn refused(site: &Site) {
     ];
     let done = site.backfill(&words).done();
     assert_eq!(done.code, 1, "{}", done.err);
-    let told = json(&done);
+    let told = done.json();
     assert_eq!(told["done"]["disabled"], 3, "{told}");
     // It said so once, and was not asked again.
     assert_eq!(site.service.asked()["count"], 1);
@@ -237,7 +232,7 @@ fn refused(site: &Site) {
     site.service.tell("/faults?rate500=1");
     let done = site.backfill(&words).done();
     assert_eq!(done.code, 1, "{}", done.err);
-    let told = json(&done);
+    let told = done.json();
     assert_eq!(told["done"]["failed"], 3, "{told}");
     assert!(
         told["done"]["outcomes"][0]["note"]
@@ -251,7 +246,7 @@ fn refused(site: &Site) {
     site.service.tell("/nopersist");
     let done = site.backfill(&words).done();
     assert_eq!(done.code, 1, "{}", done.err);
-    let told = json(&done);
+    let told = done.json();
     assert_eq!(told["done"]["failed"], 3, "{told}");
     let note = told["done"]["outcomes"][0]["note"]
         .as_str()
@@ -262,7 +257,7 @@ fn refused(site: &Site) {
     site.service.tell("/reset");
     let plan = site.backfill(&words).and(&["--plan"]).done();
     assert_eq!(
-        json(&plan)["assets"][0]["symbols"][0]["missing"][0]["class"],
+        plan.json()["assets"][0]["symbols"][0]["missing"][0]["class"],
         "failed",
         "{}",
         plan.out
@@ -293,7 +288,7 @@ fn nothing_came(site: &Site) {
     ];
     let done = site.backfill(&words).done();
     assert_eq!(done.code, 0, "{}", done.err);
-    let told = json(&done);
+    let told = done.json();
     assert_eq!(told["done"]["verified"], 2, "{told}");
     let empty = |told: &Value| -> Vec<Value> {
         told["done"]["outcomes"]
@@ -314,7 +309,7 @@ fn nothing_came(site: &Site) {
     let _ = site.service.asked();
     let wide = [&words[..], &["--internal-gaps", "--min-gap-days", "0"]].concat();
     let done = site.backfill(&wide).done();
-    assert_eq!(json(&done)["done"]["chunks"], 0, "{}", done.out);
+    assert_eq!(done.json()["done"]["chunks"], 0, "{}", done.out);
     assert_eq!(site.service.asked()["count"], 0);
     // Now it has them.
     site.service.tell("/reset");
@@ -341,7 +336,7 @@ fn nothing_came(site: &Site) {
         ])
         .done();
     assert_eq!(done.code, 0, "{}", done.err);
-    assert_eq!(json(&done)["done"]["empty"], 1, "{}", done.out);
+    assert_eq!(done.json()["done"]["empty"], 1, "{}", done.out);
 }
 
 /// The other assets: options, news, and social media, whose job is accepted and never runs.
@@ -362,7 +357,7 @@ fn assets(site: &Site) {
         .and(&["--assets", "options,news"])
         .done();
     assert_eq!(done.code, 0, "{}\n{}", done.out, done.err);
-    let told = json(&done);
+    let told = done.json();
     assert_eq!(told["done"]["verified"], 4, "{told}");
     let rows = site.count("options_data") + site.count("news_items");
     assert_eq!(told["done"]["rows"], rows, "{told}");
@@ -370,7 +365,7 @@ fn assets(site: &Site) {
 
     let done = site.backfill(&words).and(&["--assets", "social"]).done();
     assert_eq!(done.code, 1, "{}\n{}", done.out, done.err);
-    let told = json(&done);
+    let told = done.json();
     assert_eq!(told["done"]["failed"], 2, "{told}");
     let note = told["done"]["outcomes"][0]["note"]
         .as_str()
@@ -384,7 +379,7 @@ fn assets(site: &Site) {
     let done = site.backfill(&words).and(&["--assets", "social"]).done();
     assert_eq!(done.code, 0, "{}\n{}", done.out, done.err);
     assert_eq!(
-        json(&done)["done"]["rows"],
+        done.json()["done"]["rows"],
         site.count("social_signals"),
         "{}",
         done.out
@@ -415,7 +410,7 @@ fn out_of_time(site: &Site) {
         .and(&["--metrics-prom", "backfill.prom"])
         .done();
     assert_eq!(done.code, 0, "{}\n{}", done.out, done.err);
-    let told = json(&done);
+    let told = done.json();
     assert_eq!(told["done"]["stopped"], "time", "{told}");
     assert!(told["done"]["left"].as_i64() > Some(10), "{told}");
     assert!(told["done"]["verified"].as_i64() > Some(0), "{told}");

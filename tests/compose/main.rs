@@ -67,10 +67,6 @@ fn run_in(world: &World, project: &ComposeProject, text: &str, flags: &[&str]) -
     .done()
 }
 
-fn json(done: &Done) -> Value {
-    serde_json::from_str(&done.out).unwrap_or_else(|_| panic!("no JSON: {}{}", done.out, done.err))
-}
-
 #[test]
 fn a_project_as_compose_resolves_it() {
     let project = ComposeProject::with(TWO, DATA);
@@ -80,7 +76,7 @@ fn a_project_as_compose_resolves_it() {
         "a value of the environment: {}",
         done.out
     );
-    let read = json(&done);
+    let read = done.json();
     assert_eq!(read["name"], project.name.as_str());
     assert_eq!(read["source"], "file");
     assert_eq!(read["files"][0], project.file().display().to_string());
@@ -123,7 +119,9 @@ fn the_digest_is_the_one_of_the_label() {
         "{{index .Config.Labels \"com.docker.compose.config-hash\"}}",
         &project.container("b"),
     ]);
-    let read = json(&run(&project, "compose::project(#{ name: name })", &[]).exits(0));
+    let read = run(&project, "compose::project(#{ name: name })", &[])
+        .exits(0)
+        .json();
     assert_eq!(
         read["source"], "file",
         "the labels name the file, and it is there"
@@ -181,7 +179,7 @@ fn up_creates_starts_and_then_has_nothing_to_do() {
         &[],
     )
     .exits(0);
-    assert!(json(&made)["changed"].as_bool().unwrap());
+    assert!(made.json()["changed"].as_bool().unwrap());
     assert_eq!(states(&project), "a created\nb created\njob created");
     assert!(
         made.err.contains("Created") || made.err.contains("created"),
@@ -205,26 +203,24 @@ fn up_creates_starts_and_then_has_nothing_to_do() {
     )
     .exits(0);
     assert_eq!(states(&project), "a running\nb running\njob exited");
-    let plan = json(
-        &run(
-            &project,
-            "compose::up(compose::project(#{ name: name }), #{ services: [\"b\"] })",
-            &["--plan"],
-        )
-        .exits(0),
-    );
+    let plan = run(
+        &project,
+        "compose::up(compose::project(#{ name: name }), #{ services: [\"b\"] })",
+        &["--plan"],
+    )
+    .exits(0)
+    .json();
     assert_eq!(plan["steps"][0]["blast"]["summary"], "nothing to do");
 
     // Other settings, and the plan knows what that means.
     project.write(&TWO.replace("retries: 7", "retries: 8"), DATA);
-    let plan = json(
-        &run(
-            &project,
-            "compose::up(compose::project(#{ name: name }))",
-            &["--plan"],
-        )
-        .exits(0),
-    );
+    let plan = run(
+        &project,
+        "compose::up(compose::project(#{ name: name }))",
+        &["--plan"],
+    )
+    .exits(0)
+    .json();
     let blast = &plan["steps"][0]["blast"];
     assert_eq!(blast["facts"]["recreate"], serde_json::json!(["b"]));
     assert_eq!(blast["facts"]["start"], serde_json::json!(["job"]));
@@ -237,14 +233,13 @@ fn up_creates_starts_and_then_has_nothing_to_do() {
     )
     .exits(0);
     assert_eq!(states(&project), "a running\nb exited\njob exited");
-    let plan = json(
-        &run(
-            &project,
-            "compose::down(compose::project(#{ name: name }), #{ volumes: true })",
-            &["--plan"],
-        )
-        .exits(0),
-    );
+    let plan = run(
+        &project,
+        "compose::down(compose::project(#{ name: name }), #{ volumes: true })",
+        &["--plan"],
+    )
+    .exits(0)
+    .json();
     assert_eq!(plan["steps"][0]["access"], "destroy");
     let data = format!("{}_data", project.name);
     assert!(
@@ -296,7 +291,7 @@ fn a_taken_port_is_a_conflict_and_what_was_done_is_told() {
         &[],
     )
     .exits(0);
-    let error = json(&done);
+    let error = done.json();
     assert_eq!(error["kind"], "conflict", "{error}");
     let message = error["message"].as_str().unwrap();
     assert!(
@@ -311,7 +306,9 @@ fn containers_without_their_file_tell_what_they_can() {
     project.compose(&["up", "--detach", "b"]);
     project.compose(&["create"]);
     std::fs::remove_file(project.file()).unwrap();
-    let read = json(&run(&project, "compose::project(#{ name: name })", &[]).exits(0));
+    let read = run(&project, "compose::project(#{ name: name })", &[])
+        .exits(0)
+        .json();
     assert_eq!(read["source"], "labels");
     assert_eq!(read["files"], serde_json::json!([]));
     let a = &read["services"][0];

@@ -42,7 +42,7 @@ impl Operator {
     pub(crate) fn json(&self, args: &[&str], code: i32) -> Value {
         let mut all = vec!["-o", "json"];
         all.extend(args);
-        json(&self.done(&all, code))
+        self.done(&all, code).json()
     }
 }
 
@@ -50,8 +50,4 @@ pub(crate) fn ended(run: Run, args: &[&str], code: i32) -> Done {
     let done = run.done();
     assert_eq!(done.code, code, "{args:?}: {}{}", done.out, done.err);
     done
-}
-
-pub(crate) fn json(done: &Done) -> Value {
-    serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("{e}: {}{}", done.out, done.err))
 }

@@ -11,7 +11,7 @@ use tradeops::run::Cx;
 
 use crate::api::answering;
 use crate::large::{counting, limits};
-use crate::operator::{Operator, ended, json};
+use crate::operator::{Operator, ended};
 use crate::planted::{calendar, sessions};
 use crate::server::{Container, env, eventually, unique};
 use crate::standin::Standin;
@@ -195,7 +195,7 @@ fn report_both_ways(operator: &Operator) {
         ],
     ]
     .concat();
-    let store = json(&ended(operator.call(&by_store), &by_store, 0));
+    let store = ended(operator.call(&by_store), &by_store, 0).json();
     let standin = Standin::start(operator.port, &folder);
     let api = standin.url();
     let by_api = [
@@ -203,7 +203,7 @@ fn report_both_ways(operator: &Operator) {
         &["--api-url", &api, "--underlyings", "AAPL,MSFT"],
     ]
     .concat();
-    let asked = json(&ended(operator.call(&by_api), &by_api, 0));
+    let asked = ended(operator.call(&by_api), &by_api, 0).json();
     assert_eq!(files(operator, "csv")["coverage"], asked["coverage"]);
     for underlying in ["AAPL", "MSFT"] {
         let (one, other) = (entry(&store, underlying), entry(&asked, underlying));
@@ -216,16 +216,15 @@ fn report_both_ways(operator: &Operator) {
     assert_eq!(entry(&store, "NONE")["recent_gap_days_30d"], 30);
     // Nobody named any: the five of the guide; and so many at the most. The service on an old server fails for an underlying
     // that is not there, which is that one's error and not the report's end.
-    let five = json(
-        &operator
-            .call(&[&args[..], &["--api-url", &api]].concat())
-            .done(),
-    );
+    let five = operator
+        .call(&[&args[..], &["--api-url", &api]].concat())
+        .done()
+        .json();
     assert_eq!(five["coverage"].as_array().map(Vec::len), Some(5));
     assert_eq!(entry(&five, "AAPL")["contracts"], 20);
     let two = operator.call(&[&args[..], &["--api-url", &api, "--max-underlyings", "2"]].concat());
     let two = ended(two, &args, 0);
-    assert_eq!(json(&two)["coverage"].as_array().map(Vec::len), Some(2));
+    assert_eq!(two.json()["coverage"].as_array().map(Vec::len), Some(2));
     assert!(
         two.err.contains("3 of 5 underlyings are left out"),
         "{}",
@@ -246,7 +245,7 @@ fn total_of_all(operator: &Operator, args: &[&str]) {
         r#"{"rows": 9, "contracts": 9, "underlyings": 3, "first_day": null, "last_day": null}"#,
     );
     let all = [args, &["--api-url", &api, "--underlyings", "AAPL"]].concat();
-    let report = json(&ended(operator.call(&all), &all, 1));
+    let report = ended(operator.call(&all), &all, 1).json();
     assert_eq!(
         entry(&report, "AAPL")["error"],
         "the answer is not about this underlying"
@@ -308,7 +307,7 @@ fn as_the_service_was_told(operator: &Operator) {
         "--questdb-url",
         &url,
     ];
-    let report = json(&ended(operator.call(&args), &args, 0));
+    let report = ended(operator.call(&args), &args, 0).json();
     let names: Vec<_> = report["coverage"]
         .as_array()
         .into_iter()
@@ -325,7 +324,7 @@ fn as_the_service_was_told(operator: &Operator) {
     let one = operator
         .call(&args)
         .env("OPTIONS_COVERAGE_UNDERLYINGS", "NVDA");
-    let one = json(&ended(one, &args, 0));
+    let one = ended(one, &args, 0).json();
     assert_eq!(one["coverage"].as_array().map(Vec::len), Some(1));
 }
 

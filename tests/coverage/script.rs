@@ -10,7 +10,7 @@ use tradeops::coverage::{Entry, Ledger, State};
 use tradeops::questdb::Server;
 
 use crate::html::assert_whole;
-use crate::operator::{Operator, ended, json};
+use crate::operator::{Operator, ended};
 use crate::planted::{day, sessions};
 use crate::server::{Container, env, eventually, unique};
 use crate::standin::request;
@@ -322,7 +322,7 @@ fn refusals(operator: &Operator) {
     wrong(
         &["--symbols", "A", "--start", "2024-13-01"],
         64,
-        "--start is 2024-13-01",
+        "--start wants a day, and is given 2024-13-01",
     );
     wrong(
         &[
@@ -334,7 +334,7 @@ fn refusals(operator: &Operator) {
             "2024-02-01",
         ],
         64,
-        "is after the last",
+        "is after --end",
     );
     wrong(&["--symbol", "A"], 64, "--symbols");
     wrong(&["--assets", "equities"], 64, "no symbols are named");
@@ -402,7 +402,7 @@ fn watchlist(operator: &Operator) {
     let call = operator
         .on_store(&args)
         .env("BACKFILL_TARGET_YEARS_EQUITIES", "2");
-    let result = json(&ended(call, &args, 1));
+    let result = ended(call, &args, 1).json();
     let names: Vec<_> = result["assets"][0]["symbols"]
         .as_array()
         .into_iter()

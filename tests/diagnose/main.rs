@@ -13,7 +13,6 @@ mod support;
 use std::time::{Duration, Instant};
 
 use compose_project::{ComposeProject, docker};
-use serde_json::Value;
 use setting::setting;
 use support::{Done, World};
 
@@ -40,10 +39,6 @@ pub(crate) fn diagnose(world: &World, project: &str, args: &[&str]) -> Done {
         Err(_) => run,
     }
     .done()
-}
-
-pub(crate) fn json(done: &Done) -> Value {
-    serde_json::from_str(&done.out).unwrap_or_else(|_| panic!("no JSON: {}{}", done.out, done.err))
 }
 
 fn up(services: &str) -> ComposeProject {
@@ -75,14 +70,13 @@ fn the_services_of_the_small_stack_are_well() {
         "ml-service",
         "db",
     ] {
-        let d = json(
-            &diagnose(
-                &world,
-                &project,
-                &[name, "--all", "--logs", "5", "-o", "json"],
-            )
-            .exits(0),
-        );
+        let d = diagnose(
+            &world,
+            &project,
+            &[name, "--all", "--logs", "5", "-o", "json"],
+        )
+        .exits(0)
+        .json();
         assert_eq!(d["schema"], "tradeops.diagnosis/1", "{name}");
         assert!(
             d["state"]["text"].as_str().unwrap().ends_with("healthy"),
@@ -104,7 +98,9 @@ fn the_services_of_the_small_stack_are_well() {
         );
         assert_eq!(d["drift"]["differences"], serde_json::json!([]), "{name}");
     }
-    let api = json(&diagnose(&world, &project, &["api", "--all", "-o", "json"]).exits(0));
+    let api = diagnose(&world, &project, &["api", "--all", "-o", "json"])
+        .exits(0)
+        .json();
     let lines = api["metrics"]["lines"].as_array().unwrap();
     assert_eq!(lines.len(), 25);
     assert!(
@@ -261,7 +257,7 @@ fn an_unhealthy_one_shows_its_last_probe_and_a_crash_loop_its_timeline() {
             "at most 16.0 MiB since it started",
         ]);
     std::thread::sleep(Duration::from_secs(2));
-    let looping = json(&diagnose(&world, &project.name, &["api", "-o", "json"]));
+    let looping = diagnose(&world, &project.name, &["api", "-o", "json"]).json();
     assert!(looping["restarts"].as_i64().unwrap() >= 2, "{looping}");
     let ends = looping["timeline"]
         .as_array()
@@ -369,7 +365,7 @@ fn ctrl_c_at_any_moment_leaves_a_whole_bundle_or_none() {
             let read = world
                 .tradeops(&["diagnose", "--from", "bundles/api.tar.gz", "-o", "json"])
                 .done();
-            assert_eq!(json(&read)["service"], "api", "after {moment} ms");
+            assert_eq!(read.json()["service"], "api", "after {moment} ms");
         }
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -5,6 +5,8 @@
 #[path = "../support/docker_fixture.rs"]
 mod docker_fixture;
 mod endpoint;
+#[path = "../support/engine.rs"]
+mod engine;
 mod life;
 mod logs;
 mod reading;

@@ -1,16 +1,15 @@
 //! A Docker Engine of the test's own, with TLS on a loopback port, and the certificates for it.
 //!
-//! It runs in namespaces of its own (network, mounts, processes): an engine that finds a `docker0` it does
-//! not want removes it, and another's on the same machine is lost. Its port is opened here and handed to
-//! it, because a socket stays in the network that it was made in.
+//! Its port is opened here and handed to it, because a socket stays in the network that it was made in.
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+use crate::engine;
 
 /// An engine that is killed with its handle.
 pub(crate) struct SecondEngine {
@@ -26,68 +25,35 @@ impl SecondEngine {
         certificates(folder.path());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        // Standard input becomes the descriptor 3 that the engine looks for.
-        let line =
-            r#"ip link set lo up; LISTEN_FDS=1 LISTEN_PID=$$ exec dockerd "$@" 3<&0 </dev/null"#;
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let child = Command::new("unshare")
-            .args([
-                "--net",
-                "--mount",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-            ])
-            .args(["sh", "-c", line, "dockerd"])
-            .args(["--data-root", &at("data"), "--exec-root", &at("exec")])
-            .args(["--pidfile", &at("pid"), "--host", "fd://"])
-            .args(["--tlsverify", "--tlscacert", &at("ca.pem")])
-            .args([
-                "--tlscert",
-                &at("server.pem"),
-                "--tlskey",
-                &at("server-key.pem"),
-            ])
-            .args(["--bridge=none", "--iptables=false", "--ip-forward=false"])
-            .stdin(Stdio::from(OwnedFd::from(listener)))
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut engine = Self {
+        let (ca, cert, key) = (at("ca.pem"), at("server.pem"), at("server-key.pem"));
+        let args = [
+            "--host",
+            "fd://",
+            "--tlsverify",
+            "--tlscacert",
+            &ca,
+            "--tlscert",
+            &cert,
+            "--tlskey",
+            &key,
+        ];
+        let input = Stdio::from(OwnedFd::from(listener));
+        let answers = || docker(folder.path(), port, &["version"]).is_ok();
+        let child = engine::start(folder.path(), input, &args, answers);
+        Self {
             child,
             folder,
             port,
-        };
-        engine.wait();
-        engine
-    }
-
-    fn wait(&mut self) {
-        let limit = Instant::now() + Duration::from_secs(30);
-        while self.docker(&["version"]).is_err() {
-            let file = self.path("log");
-            let log = || std::fs::read_to_string(&file).unwrap();
-            assert!(Instant::now() < limit, "no second engine\n{}", log());
-            if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("no second engine, which takes root: {status}\n{}", log());
-            }
-            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
     /// The `docker` command on it.
     pub(crate) fn docker(&self, args: &[&str]) -> Result<String, String> {
-        let mut command = Command::new("docker");
-        command.env("DOCKER_HOST", self.host());
-        command.env("DOCKER_TLS_VERIFY", "1");
-        command.env("DOCKER_CERT_PATH", self.folder.path());
-        said(command.args(args))
+        docker(self.folder.path(), self.port, args)
     }
 
     pub(crate) fn host(&self) -> String {
-        format!("tcp://127.0.0.1:{}", self.port)
+        host(self.port)
     }
 
     /// A file of its folder: `ca.pem`, `cert.pem` and `key.pem` are a client's.
@@ -106,6 +72,19 @@ impl Drop for SecondEngine {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn host(port: u16) -> String {
+    format!("tcp://127.0.0.1:{port}")
+}
+
+/// The `docker` command on the engine at a port, with a client's certificate from `folder`.
+fn docker(folder: &Path, port: u16, args: &[&str]) -> Result<String, String> {
+    let mut command = Command::new("docker");
+    command.env("DOCKER_HOST", host(port));
+    command.env("DOCKER_TLS_VERIFY", "1");
+    command.env("DOCKER_CERT_PATH", folder);
+    said(command.args(args))
 }
 
 /// Runs it; what it wrote, or what it complained of.

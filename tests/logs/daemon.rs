@@ -1,5 +1,4 @@
-//! An engine that is restarted while its containers write and are followed: an engine of the test's own, with its own
-//! socket, data and namespaces.
+//! An engine that is restarted while its containers write and are followed.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::engine;
 use crate::follow::same;
 use crate::support::World;
 use crate::writer::{Writers, until};
@@ -48,51 +48,9 @@ impl Daemon {
     }
 
     fn start(&mut self) {
-        let at = |name: &str| self.path(name).display().to_string();
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.path("log"))
-            .unwrap();
-        let _ = std::fs::remove_file(self.path("pid"));
-        let child = Command::new("unshare")
-            .args([
-                "--net",
-                "--mount",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-            ])
-            .args([
-                "sh",
-                "-c",
-                "ip link set lo up; exec dockerd \"$@\"",
-                "dockerd",
-            ])
-            .args([
-                "--data-root",
-                &at("data"),
-                "--exec-root",
-                &at("exec"),
-                "--pidfile",
-                &at("pid"),
-            ])
-            .args([
-                "--host",
-                &self.host(),
-                "--bridge=none",
-                "--iptables=false",
-                "--ip-forward=false",
-            ])
-            .args(["--shutdown-timeout", "20"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let args = ["--host", &self.host(), "--shutdown-timeout", "20"];
+        let child = engine::start(self.folder.path(), Stdio::null(), &args, || self.answers());
         self.child = Some(child);
-        until("the engine", || self.answers());
     }
 
     /// As a service manager stops it: containers are told to end, and the engine waits for them.

@@ -4,6 +4,8 @@
 
 mod containers;
 mod daemon;
+#[path = "../support/engine.rs"]
+mod engine;
 mod files;
 mod flags;
 mod follow;

@@ -15,8 +15,7 @@ mod terminal;
 use std::time::Duration;
 
 use compose_project::{ComposeProject, docker};
-use serde_json::Value;
-use support::{Done, Run, World};
+use support::{Run, World};
 use terminal::Terminal;
 
 /// Redis with its data in a volume, and an application with its logs in a folder.
@@ -113,27 +112,6 @@ pub(crate) fn run_reset(world: &World, project: &ComposeProject, flags: &[&str])
     }
 }
 
-pub(crate) fn json(done: &Done) -> Value {
-    serde_json::from_str(&done.out).unwrap_or_else(|_| panic!("no JSON: {}{}", done.out, done.err))
-}
-
-/// What a run changed, by its audit.
-fn changes(world: &World) -> Vec<String> {
-    let name = |line: &Value| {
-        format!(
-            "{} {}",
-            line["op"].as_str().unwrap(),
-            line["target"].as_str().unwrap()
-        )
-    };
-    world
-        .audit()
-        .iter()
-        .filter(|line| line["event"] == "intent")
-        .map(name)
-        .collect()
-}
-
 #[test]
 fn without_force_it_is_a_plan_and_says_what_would_be_lost() {
     let stack = Stack::new();
@@ -148,19 +126,18 @@ fn without_force_it_is_a_plan_and_says_what_would_be_lost() {
         "wipe api:/app/logs (bind",
         "nothing was done: --force does it",
     ]);
-    let plan = json(
-        &stack
-            .reset(&[
-                "--wipe-cache",
-                "--wipe-logs",
-                "--force",
-                "--plan",
-                "-o",
-                "json",
-            ])
-            .done()
-            .exits(0),
-    );
+    let plan = stack
+        .reset(&[
+            "--wipe-cache",
+            "--wipe-logs",
+            "--force",
+            "--plan",
+            "-o",
+            "json",
+        ])
+        .done()
+        .exits(0)
+        .json();
     let ops: Vec<_> = plan["steps"]
         .as_array()
         .unwrap()
@@ -183,7 +160,7 @@ fn without_force_it_is_a_plan_and_says_what_would_be_lost() {
     );
     assert_eq!(stack.ids(), before);
     assert_eq!(stack.redis(&["dbsize"]), "3");
-    assert_eq!(changes(&stack.world), Vec::<String>::new());
+    assert_eq!(stack.world.changes(), Vec::<String>::new());
     stack.is_well();
 }
 
@@ -201,7 +178,7 @@ fn wiping_the_cache_empties_exactly_redis() {
         "the logs went, too"
     );
     stack.is_well();
-    let made = changes(&stack.world);
+    let made = stack.world.changes();
     let volume = format!(
         "docker::remove_volume docker/volumes/{}_data",
         stack.project.name
@@ -241,7 +218,7 @@ fn folders_are_emptied_only_below_the_projects_own_and_soft_beats_wipes() {
     std::fs::write(elsewhere.path().join("x"), "1").unwrap();
     let outside = STACK.replace("$FOLDER/logs", &elsewhere.path().display().to_string());
     stack.project.write(&outside, VOLUMES);
-    let before = (stack.ids(), changes(&stack.world).len());
+    let before = (stack.ids(), stack.world.changes().len());
     for force in [
         &["--wipe-logs", "--wipe-cache"][..],
         &["--force", "--wipe-logs", "--wipe-cache"],
@@ -254,7 +231,7 @@ fn folders_are_emptied_only_below_the_projects_own_and_soft_beats_wipes() {
         ]);
     }
     // Not when Redis is wiped already, or stopped: before anything.
-    assert_eq!((stack.ids(), changes(&stack.world).len()), before);
+    assert_eq!((stack.ids(), stack.world.changes().len()), before);
     assert_eq!(stack.redis(&["dbsize"]), "3");
     assert!(elsewhere.path().join("x").exists());
 }
@@ -263,20 +240,19 @@ fn folders_are_emptied_only_below_the_projects_own_and_soft_beats_wipes() {
 fn a_backup_is_brought_back_by_undo() {
     let stack = Stack::new();
     let backup = stack.world.path("backup").display().to_string();
-    let done = json(
-        &stack
-            .reset(&[
-                "--force",
-                "--wipe-cache",
-                "--wipe-logs",
-                "--backup",
-                &backup,
-                "-o",
-                "json",
-            ])
-            .done()
-            .exits(0),
-    );
+    let done = stack
+        .reset(&[
+            "--force",
+            "--wipe-cache",
+            "--wipe-logs",
+            "--backup",
+            &backup,
+            "-o",
+            "json",
+        ])
+        .done()
+        .exits(0)
+        .json();
     let run = done["run"].as_str().unwrap();
     assert_eq!(stack.redis(&["dbsize"]), "0");
     let saved: Vec<_> = std::fs::read_dir(&backup)
@@ -310,7 +286,11 @@ fn a_backup_is_brought_back_by_undo() {
 #[test]
 fn a_plan_is_confirmed_by_its_id_and_a_held_lock_is_75() {
     let stack = Stack::new();
-    let plan = json(&stack.reset(&["--wipe-cache", "-o", "json"]).done().exits(0));
+    let plan = stack
+        .reset(&["--wipe-cache", "-o", "json"])
+        .done()
+        .exits(0)
+        .json();
     let id = plan["plan"]["id"].as_str().unwrap();
     stack
         .reset(&["--force", "--wipe-logs", "--confirm", id])

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::compose_project::{ComposeProject, docker};
+use crate::run_reset;
 use crate::support::{Run, World};
-use crate::{json, run_reset};
 
 /// As the stack has them: Postgres and Redis in volumes, QuestDB in a folder.
 const STACK: &str = r#"
@@ -154,19 +154,18 @@ fn all_stores_are_wiped_and_brought_back_to_the_row() {
     assert_eq!(stores.contents(), before);
 
     let backup = stores.world.path("backup").display().to_string();
-    let wiped = json(
-        &stores
-            .reset(&[
-                "--force",
-                "--wipe-volumes",
-                "--backup",
-                &backup,
-                "-o",
-                "json",
-            ])
-            .done()
-            .exits(0),
-    );
+    let wiped = stores
+        .reset(&[
+            "--force",
+            "--wipe-volumes",
+            "--backup",
+            &backup,
+            "-o",
+            "json",
+        ])
+        .done()
+        .exits(0)
+        .json();
     assert_eq!(stores.redis(&["dbsize"]), "0");
     assert_eq!(
         stores.sql("select count(*) from pg_tables where tablename = 'users'"),

@@ -2,7 +2,7 @@
 
 use crate::compose_project::ComposeProject;
 use crate::support::World;
-use crate::{json, service, startup};
+use crate::{service, startup};
 
 /// The stand-in for the first application, which the engine looks at after five seconds at the soonest.
 fn application() -> String {
@@ -22,7 +22,7 @@ fn application() -> String {
 fn the_own_check_is_not_waited_for_and_metrics_and_dashboards_are_asked_on_a_cold_start() {
     let (world, project) = (World::new(), ComposeProject::new(&application()));
     let done = startup(&world, &project, &["-o", "json"]).done();
-    let result = json(&done.exits(0));
+    let result = done.exits(0).json();
     assert!(
         service(&result, "api")["seconds"].as_f64().unwrap() < 5.0,
         "{result}"

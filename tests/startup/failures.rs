@@ -2,7 +2,7 @@
 
 use crate::compose_project::ComposeProject;
 use crate::support::World;
-use crate::{STACK, json, service, startup};
+use crate::{STACK, service, startup};
 
 #[test]
 fn a_crash_loop_is_named_with_its_exit_code_and_its_last_words() {
@@ -14,7 +14,7 @@ fn a_crash_loop_is_named_with_its_exit_code_and_its_last_words() {
     assert_ne!(looping, STACK);
     let (world, project) = (World::new(), ComposeProject::new(&looping));
     let done = startup(&world, &project, &["-o", "json"]).done().exits(1);
-    let result = json(&done);
+    let result = done.json();
     let api = service(&result, "api");
     assert_eq!(api["state"], "failed");
     let reason = api["why"]["reason"].as_str().unwrap();
@@ -37,11 +37,10 @@ fn a_crash_loop_is_named_with_its_exit_code_and_its_last_words() {
     );
 
     // Whoever keeps going starts what does not rest on it.
-    let result = json(
-        &startup(&world, &project, &["-o", "json", "--keep-going"])
-            .done()
-            .exits(1),
-    );
+    let result = startup(&world, &project, &["-o", "json", "--keep-going"])
+        .done()
+        .exits(1)
+        .json();
     assert_eq!(service(&result, "ml")["state"], "ready");
     assert_eq!(service(&result, "execution")["state"], "blocked");
 }

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::compose_project::ComposeProject;
 use crate::support::{World, processes_with};
 use crate::terminal::Terminal;
-use crate::{STACK, json, startup};
+use crate::{STACK, startup};
 
 /// Some, or for `make soak` many.
 fn moments() -> Vec<Duration> {
@@ -47,7 +47,10 @@ fn ctrl_c_at_any_moment_leaves_no_child_and_the_next_start_ends_it() {
             Vec::<String>::new(),
             "after {moment:?}"
         );
-        let result = json(&startup(&world, &project, &["-o", "json"]).done().exits(0));
+        let result = startup(&world, &project, &["-o", "json"])
+            .done()
+            .exits(0)
+            .json();
         assert_eq!(result["ok"], true, "after {moment:?}: {result}");
         project.compose(&["down", "--timeout", "1"]);
     }

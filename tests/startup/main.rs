@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use compose_project::{ComposeProject, docker};
 use serde_json::Value;
-use support::{Done, Run, World};
+use support::{Run, World};
 
 /// Redis, a job, and three applications that rest on them, in four phases.
 pub(crate) const STACK: &str = r#"
@@ -58,10 +58,6 @@ pub(crate) fn startup(world: &World, project: &ComposeProject, flags: &[&str]) -
     }
 }
 
-pub(crate) fn json(done: &Done) -> Value {
-    serde_json::from_str(&done.out).unwrap_or_else(|_| panic!("no JSON: {}{}", done.out, done.err))
-}
-
 /// A service of the result.
 pub(crate) fn service<'a>(result: &'a Value, name: &str) -> &'a Value {
     result["services"]
@@ -72,27 +68,13 @@ pub(crate) fn service<'a>(result: &'a Value, name: &str) -> &'a Value {
         .unwrap()
 }
 
-/// What a run changed, by its audit.
-fn changes(world: &World) -> Vec<String> {
-    let name = |line: &Value| {
-        format!(
-            "{} {}",
-            line["op"].as_str().unwrap(),
-            line["target"].as_str().unwrap()
-        )
-    };
-    world
-        .audit()
-        .iter()
-        .filter(|line| line["event"] == "intent")
-        .map(name)
-        .collect()
-}
-
 #[test]
 fn a_cold_start_in_order_and_then_nothing_to_do() {
     let (world, project) = (World::new(), ComposeProject::new(STACK));
-    let result = json(&startup(&world, &project, &["-o", "json"]).done().exits(0));
+    let result = startup(&world, &project, &["-o", "json"])
+        .done()
+        .exits(0)
+        .json();
     assert_eq!(
         (&result["ok"], &result["schema"]),
         (&true.into(), &"tradeops.startup/1".into())
@@ -119,7 +101,7 @@ fn a_cold_start_in_order_and_then_nothing_to_do() {
             .iter()
             .all(|s| s["state"] == "ready" && s["started"] == true)
     );
-    let made = changes(&world);
+    let made = world.changes();
     assert_eq!(
         made.iter()
             .filter(|c| c.starts_with("docker::start"))
@@ -129,7 +111,10 @@ fn a_cold_start_in_order_and_then_nothing_to_do() {
     );
 
     let (other, before) = (World::new(), ids(&project));
-    let result = json(&startup(&other, &project, &["-o", "json"]).done().exits(0));
+    let result = startup(&other, &project, &["-o", "json"])
+        .done()
+        .exits(0)
+        .json();
     assert!(
         result["services"]
             .as_array()
@@ -138,7 +123,7 @@ fn a_cold_start_in_order_and_then_nothing_to_do() {
             .all(|s| s["state"] == "ready" && s["started"] == false),
         "{result}"
     );
-    assert_eq!(changes(&other), Vec::<String>::new());
+    assert_eq!(other.changes(), Vec::<String>::new());
     assert_eq!(
         ids(&project),
         before,
@@ -151,7 +136,7 @@ fn a_cold_start_in_order_and_then_nothing_to_do() {
         World::new(),
         startup(&World::new(), &project, &["--plan", "-o", "json"]).done(),
     );
-    let plan = json(&result.exits(0));
+    let plan = result.exits(0).json();
     let targets: Vec<_> = plan["steps"]
         .as_array()
         .unwrap()
@@ -169,7 +154,7 @@ fn a_cold_start_in_order_and_then_nothing_to_do() {
         .done()
         .exits(0)
         .shows(&["2 started"]);
-    assert_eq!(changes(&other).len(), 2);
+    assert_eq!(other.changes().len(), 2);
 }
 
 #[test]
@@ -177,11 +162,10 @@ fn other_settings_make_only_that_container_anew() {
     let (world, project) = (World::new(), ComposeProject::new(STACK));
     startup(&world, &project, &["--fast"]).done().exits(0);
     project.write(&STACK.replace("sleep, \"600\"", "sleep, \"601\""), "");
-    let result = json(
-        &startup(&world, &project, &["--fast", "-o", "json"])
-            .done()
-            .exits(0),
-    );
+    let result = startup(&world, &project, &["--fast", "-o", "json"])
+        .done()
+        .exits(0)
+        .json();
     assert_eq!(result["created"], serde_json::json!(["execution", "ml"]));
     assert_eq!(service(&result, "redis")["started"], false);
     assert_eq!(service(&result, "ml")["started"], true);
@@ -190,11 +174,10 @@ fn other_settings_make_only_that_container_anew() {
 #[test]
 fn a_plan_of_a_cold_start_changes_nothing() {
     let (world, project) = (World::new(), ComposeProject::new(STACK));
-    let plan = json(
-        &startup(&world, &project, &["--plan", "-o", "json"])
-            .done()
-            .exits(0),
-    );
+    let plan = startup(&world, &project, &["--plan", "-o", "json"])
+        .done()
+        .exits(0)
+        .json();
     let steps = plan["steps"].as_array().unwrap();
     assert_eq!(steps[0]["op"], "compose::up");
     assert!(
@@ -244,11 +227,10 @@ fn a_saved_plan_starts_what_it_names_also_where_a_container_is_made_anew() {
 #[test]
 fn fast_begins_each_as_soon_as_what_it_needs_is_ready() {
     let (world, project) = (World::new(), ComposeProject::new(STACK));
-    let result = json(
-        &startup(&world, &project, &["--fast", "-o", "json"])
-            .done()
-            .exits(0),
-    );
+    let result = startup(&world, &project, &["--fast", "-o", "json"])
+        .done()
+        .exits(0)
+        .json();
     let began = |name| service(&result, name)["began_s"].as_f64().unwrap();
     let api = began("api") + service(&result, "api")["seconds"].as_f64().unwrap();
     assert!(began("ml") < api, "ml only needs redis: {result}");
@@ -318,7 +300,7 @@ fn wrong_flags_and_wrong_files_are_told_before_anything_is_done() {
         .done()
         .exits(69);
     assert_eq!(ids(&project), "");
-    assert_eq!(changes(&world).len(), 1, "only the network was tried");
+    assert_eq!(world.changes().len(), 1, "only the network was tried");
 }
 
 #[test]

@@ -88,6 +88,18 @@ impl World {
             .collect()
     }
 
+    /// What its runs set out to change, by their audit: `docker.start docker/a`.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let intents = self.audit().into_iter();
+        intents
+            .filter(|line| line["event"] == "intent")
+            .map(|line| {
+                let text = |key: &str| line[key].as_str().unwrap().to_owned();
+                format!("{} {}", text("op"), text("target"))
+            })
+            .collect()
+    }
+
     /// A run of the binary with these arguments.
     pub(crate) fn tradeops<S: AsRef<str>>(&self, args: &[S]) -> Run {
         let mut run = Run {
@@ -350,6 +362,13 @@ impl Done {
             self.out, self.err
         );
         self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|e| panic!("no JSON ({e}): {}{}", self.out, self.err))
     }
 
     /// Checks that standard error has all of these.

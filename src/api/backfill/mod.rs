@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use rhai::Dynamic;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::coverage::{by_record, due_of, state};
 use super::progress::Working;
 use super::questdb::{DB, server, target};
-use super::{Answer, Call, Failure, Kind, Namespace, Param, Primitive, Record, Ty, option, param};
-use crate::api::dispatch::to_json;
+use super::{
+    Answer, Call, Failure, Kind, Namespace, Param, Primitive, Record, Ty, option, param, read_as,
+    to_json,
+};
 use crate::backfill::{
     self, Asset, Endpoint, Error, InOrder, Means, Options, Pace, Pacing, Plan, Policy, Queue, Rate,
     Shared,
@@ -211,21 +213,10 @@ print(backfill::run(db, plan, "http://127.0.0.1:8002", assets).verified);"#,
     shapes: &[&CHUNK, &WARNING, &ESTIMATE, &PLAN, &OUTCOME, &DONE],
 };
 
-/// A value of a script as what it stands for; `what` names it in the error.
-fn decode<T: for<'de> Deserialize<'de>>(what: &str, value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value).map_err(|why| Failure::invalid(format!("{what}: {why}")))
-}
-
-fn map(call: &Call<'_>, name: &str) -> Value {
-    call.args()
-        .map(name)
-        .map_or_else(|| json!({}), |map| to_json(&Dynamic::from(map.clone())))
-}
-
 fn plan(call: &Call<'_>) -> Answer {
     let a = call.args();
-    let policy: Policy = decode("the policy", map(call, "policy"))?;
-    let paces: BTreeMap<String, Pace> = decode("the paces", map(call, "paces"))?;
+    let policy: Policy = read_as("the policy", &call.args().any("policy"))?;
+    let paces: BTreeMap<String, Pace> = read_as("the paces", &call.args().any("paces"))?;
     let mut surveys: Vec<(Arc<Survey>, Pace)> = Vec::new();
     for value in a.list("surveys") {
         let record = value.read_lock::<Record>();
@@ -301,7 +292,7 @@ struct Said {
 }
 
 fn assets(call: &Call<'_>, plan: &Plan) -> Result<BTreeMap<String, Asset>, Failure> {
-    let said: BTreeMap<String, Said> = decode("the assets", map(call, "assets"))?;
+    let said: BTreeMap<String, Said> = read_as("the assets", &call.args().any("assets"))?;
     let mut assets = BTreeMap::new();
     for (name, said) in said {
         let chunks = || plan.chunks.iter().filter(|chunk| chunk.asset == name);
@@ -343,7 +334,7 @@ struct SaidRate {
 }
 
 fn pacing(call: &Call<'_>, concurrency: usize) -> Result<Pacing, Failure> {
-    let said: BTreeMap<String, SaidRate> = decode("the rates", map(call, "rates"))?;
+    let said: BTreeMap<String, SaidRate> = read_as("the rates", &call.args().any("rates"))?;
     if let Some((name, _)) = said.iter().find(|(_, rate)| rate.per_second <= 0.0) {
         return Err(Failure::invalid(format!(
             "the rate of `{name}` is not above 0"

@@ -12,7 +12,7 @@ use rhai::{Array, Dynamic};
 pub(super) use super::output::state;
 use super::questdb::{DB, server, target};
 use super::{
-    Args, Call, Failure, Kind, Namespace, Param, Primitive, Record, Ty, option, param, plain,
+    Args, Call, Failure, Kind, Namespace, Param, Primitive, Record, Ty, option, param, read_as,
 };
 use crate::calendar;
 use crate::coverage::{self, Asked, Due, Error, Gap, Ledger, Recent, Survey, Symbol, Wanted};
@@ -372,7 +372,7 @@ fn survey(call: &Call<'_>) -> Result<Survey, Failure> {
     let server = server(a);
     let asked = Asked {
         asset: a.str("asset").to_owned(),
-        tables: tables(a)?,
+        tables: read_as("the tables", &a.any("tables"))?,
         from,
         to,
         due: due(call, from, to)?,
@@ -387,27 +387,6 @@ fn survey(call: &Call<'_>) -> Result<Survey, Failure> {
         &ledger,
         limits(a),
     )?)
-}
-
-fn tables(a: &Args) -> Result<Vec<Wanted>, Failure> {
-    a.list("tables").iter().map(table).collect()
-}
-
-/// A table as a script says it.
-pub(super) fn table(value: &Dynamic) -> Result<Wanted, Failure> {
-    let map = plain(value).try_cast::<rhai::Map>().unwrap_or_default();
-    let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
-    let lists = map.get("lists").and_then(|v| v.as_bool().ok());
-    match (text("table"), text("symbol")) {
-        (Some(table), Some(symbol)) => Ok(Wanted {
-            table,
-            symbol,
-            lists: lists.unwrap_or(false),
-        }),
-        _ => Err(Failure::invalid(
-            "a table wants its name as `table`, and as `symbol` the column with the symbol",
-        )),
-    }
 }
 
 /// The days on which rows are due, as the options of a call say.

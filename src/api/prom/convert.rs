@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use rhai::Dynamic;
 use serde::Serialize;
 
-use super::super::{Answer, Args, Call, Failure, Kind, Time};
+use super::super::{Answer, Args, Call, Failure, Kind, Time, connection};
 use super::shapes::{ANSWER, QUANTILE};
 use crate::http;
 use crate::prometheus::api::{self, Data};
@@ -129,16 +129,7 @@ fn stamp(seconds: f64) -> Option<String> {
 
 /// `prom/host:port`.
 pub(super) fn server_target(a: &Args) -> String {
-    http::parse(a.str("url")).map_or_else(
-        |_| "prom".into(),
-        |url| {
-            let host = url.host_str().unwrap_or_default().to_owned();
-            match url.port_or_known_default() {
-                Some(port) => format!("prom/{host}:{port}"),
-                None => format!("prom/{host}"),
-            }
-        },
-    )
+    connection::target("prom", a)
 }
 
 /// Asks a server for the values of a query.
