@@ -7,8 +7,8 @@ use super::{Abilities, Error, Limits, Server, exec, query, quote_text, value};
 use crate::rows::Cell;
 use crate::run::Cx;
 
-/// Between two looks.
-const EVERY: Duration = Duration::from_millis(4);
+/// Between two looks at first; twice as long each time.
+const EVERY: Duration = Duration::from_millis(1);
 
 /// How far a table's log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

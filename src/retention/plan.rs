@@ -1,14 +1,14 @@
 //! What would be removed from a table, and why perhaps nothing may be.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Error;
-use crate::questdb::{self, Applied, Judged, Limits, Rule, Server, quote_name};
+use crate::questdb::{self, Abilities, Applied, Judged, Limits, Rule, Server, quote_name};
 use crate::rows::{Cell, Rows};
 use crate::run::Cx;
 
 /// A table under its rules.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     /// The table.
     pub table: String,
@@ -22,6 +22,9 @@ pub struct Plan {
     pub wal: Option<bool>,
     /// Whether it removes duplicates.
     pub dedup: bool,
+    /// What its server can do.
+    #[serde(skip)]
+    pub can: Abilities,
     /// How far its log was when its rows were counted; `None`: it has none, or was written meanwhile.
     #[serde(skip)]
     pub sequencer: Option<i64>,
@@ -84,6 +87,7 @@ pub fn plan(
         partition_by: found.partition_by.clone(),
         wal: found.wal,
         dedup: found.dedup == Some(true),
+        can,
         sequencer: None,
         total: 0,
         delete_rows: 0,

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::site::{Busy, Site, Watch, limits, now, stage_name};
 use super::{Error, export, ttl};
 use crate::journal::{self, Journal};
-use crate::questdb::{self, Judged, Rule, Server};
+use crate::questdb::{self, Judged, Rule, Server, Table};
 use crate::run::Cx;
 
 /// How long a server may be away in the middle of a partition before that is left to the next run.
@@ -127,13 +127,18 @@ pub fn remove(
     let at = |run: &str| export::folder(&options.state, run).join(journal::harmless(&plan.table));
     let mut journal = open()?;
     let before = journal.told().run;
-    strangers(cx, server, &plan.table, &[&before, &options.run])?;
+    let tables = questdb::tables(cx, server, limits())?;
+    strangers(&tables, &plan.table, &[&before, &options.run])?;
+    let found = tables.into_iter().find(|table| table.name == plan.table);
+    let found =
+        found.ok_or_else(|| Error::Missing(format!("the table `{}` is gone", plan.table)))?;
     if before != options.run {
         watch(
             &format!("{}: ending what the run {before} left", plan.table),
             "",
         );
-        let site = Site::new(cx, server, &journal, &plan.table, at(&before), watch)?;
+        let (table, folder) = (found.clone(), at(&before));
+        let site = Site::new(cx, server, plan.can, &journal, table, folder, watch)?;
         let partitions = site.resume()?;
         site.close_journal(&before)?;
         removed.carried = Some(Carried {
@@ -142,7 +147,8 @@ pub fn remove(
         });
         journal = open()?;
     }
-    let site = Site::new(cx, server, &journal, &plan.table, at(&options.run), watch)?;
+    let folder = at(&options.run);
+    let site = Site::new(cx, server, plan.can, &journal, found, folder, watch)?;
     // A time to live takes rows without a transaction; what was carried on was written after the plan.
     if site.table.folder == plan.folder && site.table.ttl.is_none() {
         site.still.set(plan.sequencer);
@@ -236,9 +242,9 @@ fn each(
 
 /// Refuses a table that somebody else has begun with: a copy is there of a run that the journals here do not know under this
 /// address. What it has dropped and not put back would otherwise be forgotten.
-fn strangers(cx: &Cx, server: &Server, table: &str, ours: &[&str]) -> Result<(), Error> {
+fn strangers(tables: &[Table], table: &str, ours: &[&str]) -> Result<(), Error> {
     let prefix = stage_name(table, "");
-    for found in questdb::tables(cx, server, limits())? {
+    for found in tables {
         let Some(run) = found.name.strip_prefix(&prefix) else {
             continue;
         };

@@ -95,13 +95,12 @@ impl<'a> Site<'a> {
     pub(super) fn new(
         cx: &'a Cx,
         server: &'a Server,
+        can: Abilities,
         journal: &'a Journal,
-        table: &str,
+        table: Table,
         folder: PathBuf,
         watch: Watch<'a>,
     ) -> Result<Self, Error> {
-        let can = questdb::abilities(cx, server, limits())?;
-        let table = questdb::table(cx, server, table, limits())?;
         let columns = questdb::columns(cx, server, &table.name, limits())?;
         let names: Vec<_> = columns
             .iter()

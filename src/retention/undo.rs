@@ -64,7 +64,9 @@ pub fn undo(
         &data,
     )?;
     let folder = super::export::folder(state, run).join(journal::harmless(table));
-    let site = Site::new(cx, server, &journal, table, folder, watch)?;
+    let can = questdb::abilities(cx, server, limits())?;
+    let found = questdb::table(cx, server, table, limits())?;
+    let site = Site::new(cx, server, can, &journal, found, folder, watch)?;
     let mut undone = Undone {
         run: run.to_owned(),
         table: site.table.name.clone(),
