@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::api::answering;
 use crate::docker_fixture::{Fixture, Guard, Spec};
-use crate::operator::{Operator, ended, json};
+use crate::operator::{Operator, ended};
 use crate::support::Done;
 
 /// The folder in the container, where the service was told nothing else.
@@ -88,7 +88,7 @@ impl Service {
 
     /// The report is in a folder of this machine, under both names, and is said to be there; what it is.
     fn written(&self, folder: &Path) -> String {
-        let said = json(&self.report(0));
+        let said = self.report(0).json();
         let day = Utc::now().format("%Y%m%d");
         let names = [
             "options_coverage.json".into(),
