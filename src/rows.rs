@@ -177,6 +177,18 @@ impl Rows {
         row.get(place)
     }
 
+    /// The one value of an answer with one column and at most one row, NULL when there is no row; `Err`: it has other columns.
+    pub(crate) fn into_value(mut self) -> Result<Cell, String> {
+        if self.columns.len() != 1 {
+            return Err(format!(
+                "the answer has {} columns, and one value was asked for",
+                self.columns.len()
+            ));
+        }
+        let cell = self.cells.pop().and_then(|mut row| row.pop());
+        Ok(cell.unwrap_or(Cell::Null))
+    }
+
     /// A column name that stands twice: such rows have no form as maps.
     pub fn doubled(columns: &[Column]) -> Option<&str> {
         columns

@@ -110,18 +110,8 @@ pub fn value(
     parameters: Vec<Parameter>,
     limits: Limits,
 ) -> Result<Cell, Error> {
-    let mut rows = query(cx, server, sql, parameters, Limits { rows: 1, ..limits })?;
-    if rows.columns.len() != 1 {
-        return Err(Error::Statement(format!(
-            "the answer has {} columns, and one value was asked for",
-            rows.columns.len()
-        )));
-    }
-    Ok(rows
-        .cells
-        .pop()
-        .and_then(|mut row| row.pop())
-        .unwrap_or(Cell::Null))
+    let rows = query(cx, server, sql, parameters, Limits { rows: 1, ..limits })?;
+    rows.into_value().map_err(Error::Statement)
 }
 
 /// Runs one statement of any kind; it commits by itself. Without a confirmation the outcome is unknown,

@@ -107,18 +107,8 @@ fn broken_off(cx: &Cx, server: &Server, limits: Limits, error: Error) -> Error {
 
 /// The one value of an answer with one column and at most one row; NULL when there is no row.
 pub fn value(cx: &Cx, server: &Server, sql: &str, limits: Limits) -> Result<Cell, Error> {
-    let mut rows = query(cx, server, sql, Limits { rows: 1, ..limits })?;
-    if rows.columns.len() != 1 {
-        return Err(Error::Statement(format!(
-            "the answer has {} columns, and one value was asked for",
-            rows.columns.len()
-        )));
-    }
-    Ok(rows
-        .cells
-        .pop()
-        .and_then(|mut row| row.pop())
-        .unwrap_or(Cell::Null))
+    let rows = query(cx, server, sql, Limits { rows: 1, ..limits })?;
+    rows.into_value().map_err(Error::Statement)
 }
 
 /// Runs one statement of any kind. Without a confirmation the outcome is unknown, and says so.
