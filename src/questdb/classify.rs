@@ -15,6 +15,9 @@ use super::{
 use crate::rows::{Cell, Rows};
 use crate::run::Cx;
 
+/// A scan gives as many rows as there are partitions and rules in them; how much that may be is a matter of bytes.
+const ANY: usize = u32::MAX as usize;
+
 /// What would be done with a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -247,6 +250,10 @@ impl Scan {
             unit.letter(),
             timestamp(to),
         );
+        let limits = Limits {
+            rows: ANY,
+            ..limits
+        };
         query(cx, server, &sql, limits)
     }
 
