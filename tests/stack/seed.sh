@@ -27,6 +27,14 @@ if running questdb; then
     fi
 fi
 
+# Its streams write each half minute: until they have found their tables the newest rows are hours old.
+if running questdb && running data-ingestion; then
+    for ((left = 45; left > 0; left--)); do
+        [[ $(sql "SELECT count() FROM social_signals WHERE source = 'stream' AND ts > dateadd('m', -1, now())") == *'"dataset":[[0]]'* ]] || break
+        sleep 1
+    done
+fi
+
 if running redis; then
     docker exec "${prefix}trading-redis" redis-cli sadd watchlist \
         AAPL MSFT TSLA NVDA SPY AMZN GOOGL META >/dev/null
