@@ -104,9 +104,7 @@ pub fn strip(survey: &Survey, symbol: &Symbol, width: i64, ascii: bool) -> Strin
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use super::super::{Asked, Due, Holding, Known, gaps};
+    use super::super::{Holding, Known, gaps};
     use super::*;
 
     fn day(text: &str) -> NaiveDate {
@@ -114,40 +112,22 @@ mod tests {
     }
 
     fn surveyed(from: &str, to: &str, stored: &[(&str, &str)], known: &Known) -> Survey {
-        let (from, to) = (day(from), day(to));
-        let due = Due {
-            days: Days::span(from, to),
-            half: Days::default(),
-        };
         let mut days = Days::default();
         for (from, to) in stored {
             days.add(&Days::span(day(from), day(to)));
         }
-        let symbol = Symbol {
-            symbol: "A".into(),
-            gaps: gaps(&due, &days, known),
-            holding: Holding {
-                rows: days.len(),
-                days,
-                ..Holding::default()
-            },
-            ..Symbol::default()
-        };
-        Survey {
-            asked: Asked {
-                asset: "a".into(),
-                tables: Vec::new(),
-                from,
-                to,
-                due,
-                symbols: None,
-                listed: BTreeMap::new(),
-            },
-            server: String::new(),
-            sources: Vec::new(),
-            absent: Vec::new(),
-            symbols: vec![symbol],
-        }
+        Survey::of(day(from), day(to), |due| {
+            vec![Symbol {
+                symbol: "A".into(),
+                gaps: gaps(due, &days, known),
+                holding: Holding {
+                    rows: days.len(),
+                    days: days.clone(),
+                    ..Holding::default()
+                },
+                ..Symbol::default()
+            }]
+        })
     }
 
     #[test]

@@ -145,6 +145,36 @@ pub fn read_all(
     Ok(found)
 }
 
+#[cfg(test)]
+impl Survey {
+    /// Of a span in which every day is due, from no table.
+    pub(super) fn of(
+        from: NaiveDate,
+        to: NaiveDate,
+        symbols: impl Fn(&Due) -> Vec<Symbol>,
+    ) -> Self {
+        let due = Due {
+            days: Days::span(from, to),
+            half: Days::default(),
+        };
+        Self {
+            symbols: symbols(&due),
+            asked: Asked {
+                asset: "equities".into(),
+                tables: Vec::new(),
+                from,
+                to,
+                due,
+                symbols: None,
+                listed: BTreeMap::new(),
+            },
+            server: "127.0.0.1:9000".into(),
+            sources: Vec::new(),
+            absent: Vec::new(),
+        }
+    }
+}
+
 fn judge(asked: &Asked, symbol: String, holding: Holding, ledger: &Ledger) -> Symbol {
     let mut known = ledger.known(&asked.asset, &symbol);
     known.listed = asked.listed.get(&symbol).copied();

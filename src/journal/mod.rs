@@ -1,7 +1,8 @@
 //! The journal of a work in steps: what was begun and what is done, on the disk before anything else happens, so that a run that
 //! was cut off can go on, or can say exactly what is left.
 //!
-//! One file per work, a line per event, appended and synced before anything is done. A line that was cut off in the middle counts for nothing.
+//! One file per work, a line per event, appended and synced before anything is done. A line that was cut off in the middle counts
+//! for nothing.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};

@@ -100,10 +100,11 @@ pub fn classify(
     let Some(newest) = rules.iter().map(|rule| rule.before).max() else {
         return Ok(classified);
     };
+    let column = quote_name(&column)?;
     let scan = Scan {
         table: quote_name(&found.name)?,
-        column: quote_name(&column)?,
-        flag: number(rules, &quote_name(&column)?, None, |p| p.sql(&columns))?,
+        flag: number(rules, &column, None, |p| p.sql(&columns))?,
+        column,
         unit,
     };
     let at_once = slices::opens_few(cx, server, limits)?;
@@ -240,7 +241,6 @@ impl Scan {
             column,
             flag,
             unit,
-            ..
         } = self;
         let from = from.map_or_else(String::new, |from| {
             format!("{column} >= {} AND ", timestamp(from))

@@ -107,8 +107,13 @@ pub fn tables(cx: &Cx, server: &Server, limits: Limits) -> Result<Vec<Table>, Er
 
 /// One of the user's tables. QuestDB's table names do not mind case.
 pub fn table(cx: &Cx, server: &Server, name: &str, limits: Limits) -> Result<Table, Error> {
-    let all = tables(cx, server, limits)?;
-    let found = all.into_iter().find(|t| t.name.eq_ignore_ascii_case(name));
+    named(tables(cx, server, limits)?, name)
+}
+
+/// The one of these that is called so.
+pub(crate) fn named(tables: Vec<Table>, name: &str) -> Result<Table, Error> {
+    let mut all = tables.into_iter();
+    let found = all.find(|t| t.name.eq_ignore_ascii_case(name));
     found.ok_or_else(|| no_table(name, 400))
 }
 

@@ -129,9 +129,7 @@ pub fn remove(
     let before = journal.told().run;
     let tables = questdb::tables(cx, server, limits())?;
     strangers(&tables, &plan.table, &[&before, &options.run])?;
-    let found = tables.into_iter().find(|table| table.name == plan.table);
-    let found =
-        found.ok_or_else(|| Error::Missing(format!("the table `{}` is gone", plan.table)))?;
+    let found = questdb::named(tables, &plan.table)?;
     if before != options.run {
         watch(
             &format!("{}: ending what the run {before} left", plan.table),

@@ -215,8 +215,8 @@ print(backfill::run(db, plan, "http://127.0.0.1:8002", assets).verified);"#,
 
 fn plan(call: &Call<'_>) -> Answer {
     let a = call.args();
-    let policy: Policy = read_as("the policy", &call.args().any("policy"))?;
-    let paces: BTreeMap<String, Pace> = read_as("the paces", &call.args().any("paces"))?;
+    let policy: Policy = read_as("the policy", &a.any("policy"))?;
+    let paces: BTreeMap<String, Pace> = read_as("the paces", &a.any("paces"))?;
     let mut surveys: Vec<(Arc<Survey>, Pace)> = Vec::new();
     for value in a.list("surveys") {
         let record = value.read_lock::<Record>();

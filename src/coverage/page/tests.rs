@@ -1,10 +1,8 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 
-use super::super::{Asked, Days, Due, Holding, Known, Symbol, gaps};
+use super::super::{Days, Due, Holding, Known, Symbol, gaps};
 use super::*;
 
 fn day(text: &str) -> NaiveDate {
@@ -33,25 +31,9 @@ fn symbol(name: &str, due: &Due, stored: &[(&str, &str)], known: &Known) -> Symb
 }
 
 fn survey(symbols: impl Fn(&Due) -> Vec<Symbol>) -> Survey {
-    let (from, to) = (day("2024-01-01"), day("2024-06-30"));
-    let due = Due {
-        days: Days::span(from, to),
-        half: Days::default(),
-    };
     Survey {
-        symbols: symbols(&due),
-        asked: Asked {
-            asset: "equities".into(),
-            tables: Vec::new(),
-            from,
-            to,
-            due,
-            symbols: None,
-            listed: BTreeMap::new(),
-        },
-        server: "127.0.0.1:9000".into(),
-        sources: Vec::new(),
         absent: vec!["market_data".into()],
+        ..Survey::of(day("2024-01-01"), day("2024-06-30"), symbols)
     }
 }
 
