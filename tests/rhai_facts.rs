@@ -604,7 +604,7 @@ fn progress_never_interrupts_a_native() {
     // The loop itself ends at once.
     let began = Instant::now();
     fails(&engine, "loop {}");
-    assert!(began.elapsed() < Duration::from_millis(200));
+    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

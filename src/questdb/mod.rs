@@ -25,6 +25,7 @@ mod unit;
 pub use crate::rows::Limits;
 pub use ability::{Abilities, abilities};
 pub use classify::{Classified, Judged, Verdict, classify};
+pub(crate) use classify::{Known, judge};
 pub use error::Error;
 pub use metadata::{Partition, Table, Wal, partitions, table, tables, views, wal};
 pub(crate) use metadata::{columns, named};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Error;
-use crate::questdb::{self, Abilities, Applied, Judged, Limits, Rule, Server, quote_name};
+use crate::questdb::{self, Abilities, Applied, Judged, Known, Limits, Rule, Server, quote_name};
 use crate::rows::{Cell, Rows};
 use crate::run::Cx;
 
@@ -132,7 +132,12 @@ pub fn plan(
         )),
         _ => plan.no_export.clone(),
     };
-    let judged = questdb::classify(cx, server, &found.name, &present, limits)?;
+    let known = Known {
+        table: &found,
+        columns: &columns,
+        opens_few: can.wait,
+    };
+    let judged = questdb::judge(cx, server, &known, &present, limits)?;
     if judged.missing_rows > 0 {
         plan.refused = Some(format!(
             "{} of its rows have no files on the disk any more: a drop would stop its log",

@@ -10,7 +10,7 @@ mod setting;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use compose_project::{ComposeProject, docker};
 use setting::setting;
@@ -49,11 +49,9 @@ fn up(services: &str) -> ComposeProject {
 
 /// Looks until the state is there: the engine needs a moment for it.
 fn until(name: &str, format: &str, wanted: &str) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while docker(&["inspect", "--format", format, name]) != wanted {
-        assert!(Instant::now() < end, "{name} does not come to {wanted}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    support::until(wanted, || {
+        docker(&["inspect", "--format", format, name]) == wanted
+    });
 }
 
 #[test]
@@ -244,19 +242,22 @@ fn an_unhealthy_one_shows_its_last_probe_and_a_crash_loop_its_timeline() {
             &format!("container={}", project.container("execution")),
         ])
     };
-    for _ in 0..100 {
-        if !told().is_empty() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    support::until("the event", || !told().is_empty());
     diagnose(&world, &project.name, &["execution"])
         .exits(1)
         .shows(&[
             "the kernel killed a process of it at its memory limit of 16.0 MiB",
             "at most 16.0 MiB since it started",
         ]);
-    std::thread::sleep(Duration::from_secs(2));
+    support::until("two restarts", || {
+        let count = docker(&[
+            "inspect",
+            "--format",
+            "{{.RestartCount}}",
+            &project.container("api"),
+        ]);
+        count.parse::<u32>().unwrap() >= 2
+    });
     let looping = diagnose(&world, &project.name, &["api", "-o", "json"]).json();
     assert!(looping["restarts"].as_i64().unwrap() >= 2, "{looping}");
     let ends = looping["timeline"]

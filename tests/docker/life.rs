@@ -340,5 +340,5 @@ fn a_wait_sees_what_others_do() {
     engine.remove(&cx, &name, true, true).unwrap();
     let began = Instant::now();
     assert_eq!(waiter.join().unwrap().unwrap().state, "removed");
-    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(began.elapsed() < Duration::from_secs(10));
 }

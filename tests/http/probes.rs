@@ -92,7 +92,7 @@ fn each_way_to_end() {
 
     for (text, then, phase, kind) in [
         ("", 0, Phase::Response, "failed"),
-        ("", 2_000, Phase::Response, "timeout"),
+        ("", 6_000, Phase::Response, "timeout"),
         ("SSH-2.0\r\n", 0, Phase::Response, "failed"),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab",
@@ -102,7 +102,7 @@ fn each_way_to_end() {
         ),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab",
-            2_000,
+            6_000,
             Phase::Body,
             "timeout",
         ),
@@ -119,14 +119,14 @@ fn each_way_to_end() {
             false
         });
         let began = Instant::now();
-        let probe = knock(&with_timeout(get(server.url("/")), 300));
+        let probe = knock(&with_timeout(get(server.url("/")), 1_000));
         assert_eq!(
             (probe.phase, probe.kind),
             (phase, Some(kind)),
             "{text:?}: {probe:?}"
         );
         assert!(!probe.ok && probe.error.is_some());
-        assert!(began.elapsed() < Duration::from_millis(1_500));
+        assert!(began.elapsed() < Duration::from_secs(4));
         if phase == Phase::Body {
             assert_eq!(
                 (probe.status, probe.body.as_str()),
@@ -214,13 +214,13 @@ fn a_handshake_that_hangs_is_a_timeout_of_tls() {
             held.push(socket);
         }
     });
-    let probe = knock(&with_timeout(get(format!("https://{address}/")), 200));
+    let probe = knock(&with_timeout(get(format!("https://{address}/")), 800));
     assert_eq!(
         (probe.phase, probe.kind),
         (Phase::Tls, Some("timeout")),
         "{probe:?}"
     );
-    let probe = knock(&with_timeout(get(format!("http://{address}/")), 200));
+    let probe = knock(&with_timeout(get(format!("http://{address}/")), 800));
     assert_eq!(
         (probe.phase, probe.kind),
         (Phase::Response, Some("timeout")),

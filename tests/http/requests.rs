@@ -254,15 +254,15 @@ fn nothing_there() {
 fn time_runs_out_where_the_message_says() {
     let server = Server::start(|asked| {
         match asked.path() {
-            "/head" => pause(3_000),
+            "/head" => pause(6_000),
             "/body" => {
                 asked.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12");
-                pause(3_000);
+                pause(6_000);
             }
             _ => {
                 // Never still for long, and never done.
                 asked.send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
-                for _ in 0..100 {
+                for _ in 0..200 {
                     asked.send("x");
                     pause(30);
                 }
@@ -276,7 +276,7 @@ fn time_runs_out_where_the_message_says() {
         ("/drip", Phase::Body),
     ] {
         let began = Instant::now();
-        let error = send(&with_timeout(get(server.url(path)), 200)).unwrap_err();
+        let error = send(&with_timeout(get(server.url(path)), 800)).unwrap_err();
         let Error::Timeout {
             phase: at, status, ..
         } = &error
@@ -288,8 +288,8 @@ fn time_runs_out_where_the_message_says() {
             (phase, phase == Phase::Body),
             "{path}"
         );
-        assert!(began.elapsed() < Duration::from_millis(1_500), "{path}");
-        let error = send(&with_timeout(post(server.url(path)), 200)).unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(5), "{path}");
+        let error = send(&with_timeout(post(server.url(path)), 800)).unwrap_err();
         assert!(matches!(error, Error::Unknown(_)), "{path}: {error:?}");
     }
 }
@@ -352,7 +352,7 @@ fn a_server_that_hangs_after_accept_is_a_timeout_of_the_response() {
             held.push(socket);
         }
     });
-    let error = send(&with_timeout(get(format!("http://{address}/")), 200)).unwrap_err();
+    let error = send(&with_timeout(get(format!("http://{address}/")), 800)).unwrap_err();
     assert!(
         matches!(
             error,
@@ -366,7 +366,7 @@ fn a_server_that_hangs_after_accept_is_a_timeout_of_the_response() {
     assert!(
         error
             .to_string()
-            .contains("200ms (waiting for the response)"),
+            .contains("800ms (waiting for the response)"),
         "{error}"
     );
 }
@@ -381,7 +381,7 @@ fn a_stopped_branch_stops_waiting() {
     let began = Instant::now();
     let error = tradeops::http::request(&cx, &get(server.url("/"))).unwrap_err();
     assert!(matches!(error, Error::Stopped(Stop::Deadline)), "{error:?}");
-    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(began.elapsed() < Duration::from_secs(4));
 }
 
 #[test]

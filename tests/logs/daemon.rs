@@ -9,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::engine;
 use crate::follow::same;
-use crate::support::World;
-use crate::writer::{Writers, until};
+use crate::support::{World, until};
+use crate::writer::Writers;
 
 /// An engine at a socket, which can be stopped and started again.
 struct Daemon {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Running, World};
-use crate::writer::{Writers, lines, until};
+use crate::support::{Running, World, until};
+use crate::writer::{Writers, lines};
 
 /// What a follow has shown, by container: the messages in their order.
 pub(crate) fn shown(path: &Path) -> BTreeMap<String, Vec<String>> {

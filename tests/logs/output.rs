@@ -4,8 +4,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{TRADEOPS, World};
-use crate::writer::{Writers, until};
+use crate::support::{TRADEOPS, World, until};
+use crate::writer::Writers;
 
 /// What a terminal gets.
 fn at_terminal(world: &World, line: &str) -> String {

@@ -11,7 +11,7 @@ use tradeops::{questdb, redis};
 
 use crate::rows::{at, rule};
 use crate::server::{Container, env, unique};
-use crate::support::World;
+use crate::support::{World, until};
 
 fn url(database: &str) -> String {
     format!("postgres://127.0.0.1:{}/{database}", env("DB_PORT"))
@@ -293,7 +293,7 @@ fn a_lease_is_renewed_and_its_loss_is_noticed() {
     let url = format!("redis://127.0.0.1:{}", env("REDIS_PORT"));
     let server = redis::Server::new(&url, None, Some(&env("REDIS_PASSWORD")))
         .unwrap_or_else(|e| panic!("{e}"));
-    let (cx, key, ttl) = (Cx::detached(), unique("lease"), Duration::from_millis(600));
+    let (cx, key, ttl) = (Cx::detached(), unique("lease"), Duration::from_millis(1500));
     let take = |who: &str, cancel: &Cancel| redis::lease(&cx, &server, &key, who, ttl, cancel);
     let cancel = Cancel::root();
     let mine = take("me", &cancel).unwrap_or_else(|e| panic!("{e}"));
@@ -334,8 +334,7 @@ fn a_lease_is_renewed_and_its_loss_is_noticed() {
     );
     assert_eq!(taken.code, 69, "{}", taken.err);
     flush(&key);
-    std::thread::sleep(ttl);
-    assert!(mine.lost() && cancel.stopped().is_some());
+    until("the loss", || mine.lost() && cancel.stopped().is_some());
     let yours = take("you", &Cancel::root()).unwrap_or_else(|e| panic!("{e}"));
     drop(mine);
     assert!(matches!(

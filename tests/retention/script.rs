@@ -1,6 +1,8 @@
 //! `tradeops retention` as an operator calls it, on servers of its own with the live stack's tables.
 
 use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -14,6 +16,7 @@ use crate::operator::{
 use crate::proxy::{Go, Proxy};
 use crate::rows::{at, run, settle};
 use crate::server::{Container, env};
+use crate::support::until;
 
 fn dry_and_real(operator: &Operator, server: &Server) {
     let whole = |name: &str| count(server, &format!("{name}_twin"));
@@ -282,9 +285,14 @@ fn spike(operator: &Operator, server: &Server) {
 
 /// Two at once: one works, the other says that it is held. Ctrl-C leaves no hole, and the next run goes on.
 fn interrupted(operator: &Operator, server: &Server) {
-    let slow = Proxy::start(operator.port, |_, _| {
-        std::thread::sleep(Duration::from_millis(15));
-        Go::On
+    let asked = Arc::new(AtomicUsize::new(0));
+    let slow = Proxy::start(operator.port, {
+        let asked = asked.clone();
+        move |_, _| {
+            asked.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(15));
+            Go::On
+        }
     });
     let url = format!("http://127.0.0.1:{}", slow.port);
     let args = [
@@ -295,9 +303,10 @@ fn interrupted(operator: &Operator, server: &Server) {
         "--questdb-url",
         &url,
     ];
-    for wait in [300, 900, 1500] {
+    for requests in [15, 50, 90] {
+        asked.store(0, Ordering::SeqCst);
         let first = operator.call(&args).start();
-        std::thread::sleep(Duration::from_millis(wait));
+        until("the requests", || asked.load(Ordering::SeqCst) >= requests);
         operator.done(&["--apply"], 75);
         first.signal(Signal::INT);
         let ended = first.end();
@@ -308,7 +317,7 @@ fn interrupted(operator: &Operator, server: &Server) {
             assert_eq!(
                 stay(wanted.table),
                 stay(&format!("{}_twin", wanted.table)),
-                "{wait}: {}",
+                "{requests} requests: {}",
                 wanted.table
             );
         }
@@ -375,11 +384,16 @@ fn pushed(operator: &Operator) {
 
 /// A run that was killed leaves work, which is told, and ended even where a guard stops everything else.
 fn cut_off(operator: &Operator, server: &Server) {
-    let dying = Proxy::start(operator.port, |_, asked| {
-        if asked.contains("DROP PARTITION LIST") {
-            std::thread::sleep(Duration::from_secs(600));
+    let dropping = Arc::new(AtomicBool::new(false));
+    let dying = Proxy::start(operator.port, {
+        let dropping = dropping.clone();
+        move |_, asked| {
+            if asked.contains("DROP PARTITION LIST") {
+                dropping.store(true, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_secs(600));
+            }
+            Go::On
         }
-        Go::On
     });
     let url = format!("http://127.0.0.1:{}", dying.port);
     let args = [
@@ -393,7 +407,7 @@ fn cut_off(operator: &Operator, server: &Server) {
         &url,
     ];
     let running = operator.call(&args).start();
-    std::thread::sleep(Duration::from_secs(4));
+    until("the drop", || dropping.load(Ordering::SeqCst));
     running.signal(Signal::KILL);
     running.end();
     dying.let_through();

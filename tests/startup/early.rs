@@ -4,7 +4,7 @@ use crate::compose_project::ComposeProject;
 use crate::support::World;
 use crate::{service, startup};
 
-/// The stand-in for the first application, which the engine looks at after five seconds at the soonest.
+/// The stand-in for the first application, which the engine looks at after ten seconds at the soonest.
 fn application() -> String {
     let image = std::env::var("STANDIN_IMAGE").unwrap_or_else(|_| {
         panic!("STANDIN_IMAGE is not set: `make test` builds the images and sets it")
@@ -14,7 +14,7 @@ fn application() -> String {
     image: {image}
     command: [api]
     ports: ["127.0.0.1::8000"]
-    healthcheck: {{ test: [CMD, /standin, probe, "http://127.0.0.1:8000/health"], interval: 5s }}"#
+    healthcheck: {{ test: [CMD, /standin, probe, "http://127.0.0.1:8000/health"], interval: 10s }}"#
     )
 }
 
@@ -24,7 +24,7 @@ fn the_own_check_is_not_waited_for_and_metrics_and_dashboards_are_asked_on_a_col
     let done = startup(&world, &project, &["-o", "json"]).done();
     let result = done.exits(0).json();
     assert!(
-        service(&result, "api")["seconds"].as_f64().unwrap() < 5.0,
+        service(&result, "api")["seconds"].as_f64().unwrap() < 10.0,
         "{result}"
     );
     let asked: Vec<_> = result["asked"]
@@ -61,7 +61,7 @@ fn the_engine_has_the_last_word() {
     init: true
     healthcheck:
       test: [CMD-SHELL, "echo x >> /tmp/looks; echo worn out; test $$(wc -l < /tmp/looks) -le 2"]
-      interval: 4s
+      interval: 6s
       retries: 1"#;
     let (world, project) = (World::new(), ComposeProject::new(fading));
     let done = startup(&world, &project, &["--skip-final-health"])

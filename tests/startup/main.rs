@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use compose_project::{ComposeProject, docker};
 use serde_json::Value;
-use support::{Run, World};
+use support::{Run, World, until};
 
 /// Redis, a job, and three applications that rest on them, in four phases.
 pub(crate) const STACK: &str = r#"
@@ -325,22 +325,32 @@ fn from_a_phase_what_comes_before_has_to_be_ready() {
 
 #[test]
 fn ctrl_c_says_what_was_in_flight_and_the_next_run_goes_on() {
+    // Its check says that it was asked: from then on the start waits for it, and for nothing else.
     let (world, project) = (
         World::new(),
-        ComposeProject::new(&STACK.replace("interval: 1s", "interval: 2s")),
+        ComposeProject::new(&STACK.replacen(
+            "[CMD, redis-cli, ping]",
+            "[CMD-SHELL, \"touch /tmp/asked; test -e /tmp/well\"]",
+            1,
+        )),
     );
+    let redis = project.container("redis");
+    let inside = |command: &[&str]| docker(&[&["exec", &redis], command].concat());
     let mut running = startup(&world, &project, &[]).start();
     running.until_says("redis: starting");
-    std::thread::sleep(Duration::from_millis(300));
+    until("the check", || {
+        inside(&["sh", "-c", "ls /tmp"]).contains("asked")
+    });
     running.signal(rustix::process::Signal::INT);
     let done = running.end().exits(130);
     assert!(
         done.err.contains("interrupted after")
-            && done.err.contains("into `docker::")
+            && done.err.contains("into `docker::wait_ready` on")
             && !done.err.contains("blocked by"),
         "{}",
         done.err
     );
+    inside(&["touch", "/tmp/well"]);
     startup(&world, &project, &[])
         .done()
         .exits(0)

@@ -44,7 +44,7 @@ fn questdb() {
     let silent = questdb_at(silent_port());
     let began = Instant::now();
     assert!(matches!(ask(&silent), Err(questdb::Error::Timeout { .. })));
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < PROMPT);
     assert!(
         matches!(change(&silent), Err(questdb::Error::Unknown { .. })),
         "it was sent"
@@ -110,7 +110,7 @@ fn redis() {
         redis::ping(&cx, &silent, short),
         Err(redis::Error::Timeout { .. })
     ));
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < PROMPT);
     let (answer, took) = stopped(Duration::from_millis(50), |cx| {
         redis::ping(cx, &silent, LONG)
     });
@@ -155,7 +155,7 @@ fn postgres() {
         postgres::ping(&cx, &silent, short),
         Err(postgres::Error::Timeout { .. })
     ));
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < PROMPT);
     let (answer, took) = stopped(Duration::from_millis(50), |cx| {
         postgres::ping(cx, &silent, postgres::Limits::default())
     });

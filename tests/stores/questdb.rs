@@ -423,7 +423,7 @@ fn a_newer_version_with_a_login() {
     let began = Instant::now();
     let late = query(&cx, &server, long, limits);
     assert!(matches!(late, Err(Error::Timeout { .. })), "{late:?}");
-    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(began.elapsed() < Duration::from_secs(10));
     eventually(|| {
         let sql = "SELECT count() AS n FROM query_activity() WHERE query LIKE '%300000%' AND NOT query LIKE '%query_activity%'";
         match value(&cx, &server, sql, Limits::default()) {

@@ -55,5 +55,5 @@ pub(crate) fn stopped<T: Send>(
     })
 }
 
-/// The bound within which everything must give way.
-pub(crate) const PROMPT: Duration = Duration::from_millis(200);
+/// What gave way because it was told to did so within this; by themselves they would go on for longer.
+pub(crate) const PROMPT: Duration = Duration::from_secs(3);

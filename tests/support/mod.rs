@@ -24,6 +24,16 @@ pub(crate) const TRADEOPS: &str = env!("CARGO_BIN_EXE_tradeops");
 /// Longer than anything here takes on a loaded machine; a test that needs it has hung.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !so() {
+        assert!(Instant::now() < end, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// A home, a configuration, a state and a project folder of its own.
 pub(crate) struct World {
     root: tempfile::TempDir,
