@@ -29,7 +29,7 @@ fn is_gone(pid: &str) -> bool {
 }
 
 fn wait_gone(pid: &str) -> bool {
-    let until = Instant::now() + Duration::from_secs(2);
+    let until = Instant::now() + Duration::from_secs(10);
     while Instant::now() < until {
         if is_gone(pid) {
             return true;
@@ -41,7 +41,7 @@ fn wait_gone(pid: &str) -> bool {
 
 /// Waits for a file with a line in it.
 fn read_when_there(path: &Path) -> String {
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + Duration::from_secs(60);
     while Instant::now() < until {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         if text.ends_with('\n') {

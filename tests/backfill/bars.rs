@@ -2,7 +2,6 @@
 //! must come out, and how the tool is called.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use chrono::{Datelike as _, NaiveDate, TimeDelta};
 use serde_json::Value;
@@ -105,7 +104,6 @@ impl Site {
             .env("QUESTDB_HTTP_URL", self.url())
             .env("BACKFILL_LOCK_PATH", self.world.path("lock"))
             .env("COMPOSE_PROJECT_NAME", "no-such-project")
-            .limit(Duration::from_secs(300))
     }
 
     /// Puts bars into the store as they are.

@@ -7,8 +7,6 @@ mod compose_project;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::time::Duration;
-
 use compose_project::{ComposeProject, docker};
 use serde_json::Value;
 use support::{Done, World};
@@ -63,7 +61,6 @@ fn run_in(world: &World, project: &ComposeProject, text: &str, flags: &[&str]) -
         Ok(host) => run.env("DOCKER_HOST", host),
         Err(_) => run,
     }
-    .limit(Duration::from_secs(90))
     .done()
 }
 

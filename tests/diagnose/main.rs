@@ -33,7 +33,7 @@ const STACK: &str = r#"
 pub(crate) fn diagnose(world: &World, project: &str, args: &[&str]) -> Done {
     let mut all = vec!["diagnose", "--project", project];
     all.extend(args);
-    let run = world.tradeops(&all).limit(Duration::from_secs(60));
+    let run = world.tradeops(&all);
     match std::env::var("DOCKER_HOST") {
         Ok(host) => run.env("DOCKER_HOST", host),
         Err(_) => run,

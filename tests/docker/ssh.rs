@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::SLEEP;
 use crate::docker_fixture::Fixture;
 use crate::sshd::Sshd;
-use crate::support::{Run, World};
+use crate::support::{Run, World, until};
 
 const HEADER: &str = "//! A test.\n//! needs: docker.read, docker.change\n";
 
@@ -20,7 +20,7 @@ fn through(sshd: &Sshd, run: Run) -> Run {
 /// Every `ssh` is gone soon after the run.
 #[track_caller]
 fn all_gone(sshd: &Sshd) {
-    let limit = Instant::now() + Duration::from_secs(2);
+    let limit = Instant::now() + Duration::from_secs(10);
     while sshd.clients() > 0 {
         assert!(Instant::now() < limit, "{} left", sshd.clients());
         std::thread::sleep(Duration::from_millis(20));
@@ -77,11 +77,7 @@ fn no_ssh_outlives_the_run() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::KILL, 137)] {
         let mut run = through(&sshd, world.tradeops(&["run", "script.rhai"])).start();
         run.until("here");
-        let limit = Instant::now() + Duration::from_secs(5);
-        while sshd.clients() == 0 {
-            assert!(Instant::now() < limit, "no ssh runs");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until("an ssh", || sshd.clients() > 0);
         run.signal(signal);
         run.end().exits(code);
         all_gone(&sshd);
@@ -161,13 +157,9 @@ fn what_is_wrong_is_told_apart() {
     // One that says nothing is given up at once when the run is.
     let mute = Sshd::start("ForceCommand sleep 100");
     let run = ask(&mute).start();
-    let limit = Instant::now() + Duration::from_secs(5);
-    while mute.clients() == 0 {
-        assert!(Instant::now() < limit, "no ssh runs");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("an ssh", || mute.clients() > 0);
     run.signal(Signal::INT);
     let done = run.end().exits(130);
-    assert!(done.took < Duration::from_secs(2), "{:?}", done.took);
+    assert!(done.took < Duration::from_secs(10), "{:?}", done.took);
     all_gone(&mute);
 }

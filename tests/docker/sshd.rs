@@ -61,7 +61,7 @@ impl Sshd {
         )
         .unwrap();
         sshd.settings("client", "known_hosts");
-        let limit = Instant::now() + Duration::from_secs(10);
+        let limit = Instant::now() + Duration::from_secs(60);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             let log = || std::fs::read_to_string(sshd.path("log")).unwrap();
             assert!(Instant::now() < limit, "no sshd\n{}", log());

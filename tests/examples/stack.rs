@@ -115,7 +115,7 @@ fn own_container(fixture: &Fixture, name: &str, one: &Named) -> Guard {
 }
 
 fn await_health(name: &str) {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_secs(120);
     while docker(&["inspect", "--format", "{{.State.Health.Status}}", name]) != "healthy" {
         assert!(
             Instant::now() < end,

@@ -123,7 +123,6 @@ fn an_engine_that_restarts_loses_and_doubles_no_line() {
     let run = writers
         .logs(&world, &["api", "ml", "-o", "json"])
         .env("DOCKER_HOST", daemon.host())
-        .limit(Duration::from_secs(180))
         .start_into(&out);
     let rounds = if std::env::var_os("TRADEOPS_SOAK").is_some() {
         8

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{TRADEOPS, World, until};
 use crate::writer::Writers;
@@ -121,14 +121,12 @@ fn behind_a_slow_reader_errors_are_never_left_out() {
     let peak = peak_kib(child.id());
     assert!(peak < 250_000, "{peak} KiB");
     let mut lines = Vec::new();
-    let began = Instant::now();
     loop {
         let mut line = Vec::new();
         if out.read_until(b'\n', &mut line).unwrap() == 0 {
             break;
         }
         lines.push(String::from_utf8(line).unwrap());
-        assert!(began.elapsed() < Duration::from_secs(60));
     }
     assert!(child.wait().unwrap().success());
     let errors = lines

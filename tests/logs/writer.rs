@@ -24,7 +24,7 @@ while [ -z "$stop" ] && [ $i -lt $LINES ]; do
   i=$((i + 1))
   echo "$NAME run $run line $i" >> /out/$NAME
   echo "$NAME run $run line $i"
-  [ $((i % 40)) = 0 ] && sleep 0.01
+  [ $((i % 40)) = 0 ] && sleep ${PAUSE:-0.01}
 done
 while [ -z "$stop" ]; do sleep 0.05; done"#;
 

@@ -17,7 +17,7 @@ fn kill_after(stack: &Stack, lines: usize) -> bool {
     let running = stack
         .reset(&["--force", "--wipe-cache", "--wipe-logs"])
         .start();
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(300);
     loop {
         let text = std::fs::read_to_string(&journal).unwrap_or_default();
         if text.lines().filter(|l| !l.is_empty()).count() >= lines {
@@ -118,7 +118,7 @@ fn ctrl_c_at_any_moment_frees_the_lock_and_the_next_run_ends_it() {
         let next = stack.reset(&["--force"]).done().exits(0);
         let begun = done.err.contains("done until then") || next.err.contains("going on with");
         assert!(
-            done.code == 0 || begun || moment < Duration::from_secs(2),
+            done.code == 0 || begun || !done.err.contains("stopping"),
             "after {moment:?}: {}{}",
             done.err,
             next.err

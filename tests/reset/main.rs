@@ -12,8 +12,6 @@ mod support;
 #[path = "../support/terminal.rs"]
 mod terminal;
 
-use std::time::Duration;
-
 use compose_project::{ComposeProject, docker};
 use support::{Run, World};
 use terminal::Terminal;
@@ -105,7 +103,7 @@ pub(crate) fn run_reset(world: &World, project: &ComposeProject, flags: &[&str])
     let file = project.file().display().to_string();
     let mut args = vec!["reset", "--file", &file, "--skip-health"];
     args.extend(flags);
-    let run = world.tradeops(&args).limit(Duration::from_secs(120));
+    let run = world.tradeops(&args);
     match std::env::var("DOCKER_HOST") {
         Ok(host) => run.env("DOCKER_HOST", host),
         Err(_) => run,
@@ -401,13 +399,7 @@ fn a_saved_plan_is_applied_and_an_overtaken_one_is_not() {
         .reset(&["--force", "--wipe-cache", "--plan-out", "cache.plan"])
         .done()
         .exits(0);
-    let apply = |stack: &Stack| {
-        stack
-            .world
-            .tradeops(&["apply", "cache.plan"])
-            .limit(Duration::from_secs(90))
-            .done()
-    };
+    let apply = |stack: &Stack| stack.world.tradeops(&["apply", "cache.plan"]).done();
     stack
         .project
         .compose(&["up", "--detach", "--wait", "--force-recreate", "redis"]);

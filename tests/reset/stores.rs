@@ -74,7 +74,7 @@ impl Stores {
     }
 
     fn reset(&self, flags: &[&str]) -> Run {
-        run_reset(&self.world, &self.project, flags).limit(Duration::from_secs(180))
+        run_reset(&self.world, &self.project, flags)
     }
 
     fn redis(&self, args: &[&str]) -> String {
@@ -100,7 +100,7 @@ impl Stores {
     /// The answer's text; a refusal, too: a table that is gone is an answer here.
     fn questdb(&self, statement: &str) -> String {
         let port = docker(&["port", &self.project.container("questdb"), "9000"]);
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + Duration::from_secs(120);
         loop {
             let done = Command::new("curl")
                 .args(["--silent", "--max-time", "20", "--get", "--data-urlencode"])

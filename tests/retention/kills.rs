@@ -59,7 +59,7 @@ impl World {
 
     /// Runs it to its end, a second time if need be: a server may be away for a while.
     fn to_the_end(&self, port: u16, why: &str) {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_secs(300);
         loop {
             let output = self.tool(port).output().unwrap_or_else(|e| panic!("{e}"));
             if output.status.success() {

@@ -1,7 +1,5 @@
 //! Who calls `tradeops retention`; the live stack's tables with rows on both sides of each cutoff; and what must stay of them.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde_json::Value;
 use tradeops::questdb::Server;
@@ -160,10 +158,7 @@ impl Operator {
         all.extend(args);
         // As the old scripts had it, with `/exec` at its end.
         let url = format!("http://127.0.0.1:{}/exec", self.port);
-        self.world
-            .tradeops(&all)
-            .env("QUESTDB_HTTP_URL", url)
-            .limit(Duration::from_secs(180))
+        self.world.tradeops(&all).env("QUESTDB_HTTP_URL", url)
     }
 
     pub(crate) fn done(&self, args: &[&str], code: i32) -> Done {

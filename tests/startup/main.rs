@@ -13,8 +13,6 @@ mod support;
 mod terminal;
 mod tracing;
 
-use std::time::Duration;
-
 use compose_project::{ComposeProject, docker};
 use serde_json::Value;
 use support::{Run, World, until};
@@ -51,7 +49,7 @@ pub(crate) fn startup(world: &World, project: &ComposeProject, flags: &[&str]) -
     let file = project.file().display().to_string();
     let mut args = vec!["startup", "--file", &file, "--skip-final-health"];
     args.extend(flags);
-    let run = world.tradeops(&args).limit(Duration::from_secs(120));
+    let run = world.tradeops(&args);
     match std::env::var("DOCKER_HOST") {
         Ok(host) => run.env("DOCKER_HOST", host),
         Err(_) => run,
@@ -202,12 +200,7 @@ fn a_saved_plan_starts_what_it_names_also_where_a_container_is_made_anew() {
             .done()
             .exits(0)
     };
-    let apply = || {
-        world
-            .tradeops(&["apply", "start.plan"])
-            .limit(Duration::from_secs(120))
-            .done()
-    };
+    let apply = || world.tradeops(&["apply", "start.plan"]).done();
     plan();
     assert_eq!(ids(&project), "");
     apply().exits(0);

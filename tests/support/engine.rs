@@ -43,7 +43,7 @@ pub(crate) fn start(
         .stderr(log)
         .spawn()
         .unwrap();
-    let limit = Instant::now() + Duration::from_secs(60);
+    let limit = Instant::now() + Duration::from_secs(300);
     while !answers() {
         let log = || std::fs::read_to_string(at("log")).unwrap();
         if let Some(status) = child.try_wait().unwrap() {

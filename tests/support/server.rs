@@ -109,9 +109,9 @@ impl Drop for Container {
     }
 }
 
-/// Tries until it works, for two minutes: a loaded machine starts a server slowly.
+/// Tries until it works, for five minutes: a loaded machine starts a server slowly.
 pub(crate) fn eventually<T, E: std::fmt::Display>(mut attempt: impl FnMut() -> Result<T, E>) -> T {
-    let end = Instant::now() + Duration::from_secs(120);
+    let end = Instant::now() + Duration::from_secs(300);
     loop {
         match attempt() {
             Ok(done) => return done,

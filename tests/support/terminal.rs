@@ -79,7 +79,7 @@ impl Terminal {
 
     /// Waits until `text` is said after what was waited for before, and gives all up to there.
     pub(crate) fn wait(&mut self, text: &str) -> String {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(120);
         loop {
             let said = self.said.lock().unwrap().clone();
             if let Some(at) = said[self.seen..].find(text) {
