@@ -203,12 +203,9 @@ fn what_happened_to_a_container_stands_where_it_happened() {
     let text = done.out.clone();
     let first = text.find("down").unwrap();
     let ended = text.find("ended with exit code 3").unwrap();
-    let started = text[ended..].find("started").map(|at| at + ended);
+    // The engine tells of a start when the program may have written already.
     let again = text.find("again").unwrap();
-    assert!(
-        first < ended && started.is_some_and(|started| started < again),
-        "{order:?}"
-    );
+    assert!(first < ended && ended < again, "{order:?}");
 
     // In the history too, as far as the engine remembers; and a kill for want of memory is told.
     let memory = writers.run(
