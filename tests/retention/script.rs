@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -285,14 +285,9 @@ fn spike(operator: &Operator, server: &Server) {
 
 /// Two at once: one works, the other says that it is held. Ctrl-C leaves no hole, and the next run goes on.
 fn interrupted(operator: &Operator, server: &Server) {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let slow = Proxy::start(operator.port, {
-        let asked = asked.clone();
-        move |_, _| {
-            asked.fetch_add(1, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(15));
-            Go::On
-        }
+    let slow = Proxy::start(operator.port, |_, _| {
+        std::thread::sleep(Duration::from_millis(15));
+        Go::On
     });
     let url = format!("http://127.0.0.1:{}", slow.port);
     let args = [
@@ -304,9 +299,9 @@ fn interrupted(operator: &Operator, server: &Server) {
         &url,
     ];
     for requests in [15, 50, 90] {
-        asked.store(0, Ordering::SeqCst);
+        let before = slow.seen();
         let first = operator.call(&args).start();
-        until("the requests", || asked.load(Ordering::SeqCst) >= requests);
+        until("the requests", || slow.seen() >= before + requests);
         operator.done(&["--apply"], 75);
         first.signal(Signal::INT);
         let ended = first.end();

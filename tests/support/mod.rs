@@ -191,7 +191,6 @@ impl Run {
         self
     }
 
-    #[must_use]
     /// Runs it to its end, or fails at the time limit.
     pub(crate) fn done(self) -> Done {
         self.start().end()
